@@ -1,0 +1,76 @@
+"""The Dagster instance of a connector that is run by hand: runs and events under the connector's home."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from filelock import FileLock
+
+from assets.event_log import OpenSqliteEventLog
+from connector.state.home import home, private_directory
+
+_SETTINGS = """\
+# Written once by the connector; yours to change.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+# Output of steps is not captured: what they say is in the event log, without customers' data.
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+concurrency:
+  runs:
+    max_concurrent_runs: 10
+    tag_concurrency_limits:
+      - key: shop
+        value:
+          applyLimitPerUniqueValue: true
+        limit: 1
+  pools:
+    default_limit: 1
+run_monitoring:
+  enabled: true
+  poll_interval_seconds: 30
+  free_slots_after_run_end_seconds: 5
+# Requests are tried again where they are made; Dagster only restarts a run whose process died.
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false
+"""
+
+
+def dagster_home() -> Path:
+    """`$DAGSTER_HOME`, else `dagster` in the connector's home, with our settings where it has none."""
+    place = private_directory(Path(os.environ.get("DAGSTER_HOME") or home() / "dagster").absolute())
+    settings = place / "dagster.yaml"
+    with FileLock(place / ".opening.lock"):
+        if not settings.exists():
+            settings.write_text(_SETTINGS, encoding="utf-8")
+    return place
+
+
+def open_instance() -> dg.DagsterInstance:
+    """The instance at `dagster_home()`. An event log in SQLite files is kept open for as long as the instance is."""
+    place = str(dagster_home())
+    os.environ["DAGSTER_HOME"] = place
+    # Dagster makes the tables of a new instance without looking out for another process that does the same
+    with FileLock(Path(place) / ".opening.lock"):
+        return _opened(place)
+
+
+def _opened(place: str) -> dg.DagsterInstance:
+    instance = dg.DagsterInstance.from_config(place)
+    log = instance.event_log_storage
+    if type(log) is not SqliteEventLogStorage or not Path(log._base_dir).is_relative_to(place):
+        return instance  # somebody's dagster.yaml keeps its events elsewhere
+    kept_open = {
+        "module": OpenSqliteEventLog.__module__,
+        "class": OpenSqliteEventLog.__name__,
+        "config": {"base_dir": log._base_dir},
+    }
+    instance.dispose()
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(place, overrides={"event_log_storage": kept_open}))

@@ -1,0 +1,73 @@
+"""One shop's sync as one Dagster run in this process: what the command line starts for each shop."""
+
+import os
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from assets.builder import sync_job_name
+from assets.definitions import definitions_of
+from assets.instance import open_instance
+from assets.orphans import end_orphans, run_tags
+from assets.resources import show_progress_with
+from assets.shop import names_for, range_tags
+from connector.config import SHOPS_VARIABLE, Shop, load_shops
+from connector.report import shop_report
+from connector.shop_run import Progress, ShopRun, State
+from connector.sync_request import SyncRequest
+from connector.window import asked_window
+
+_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+
+def launch(request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any]]:
+    """Runs it to its end; the run's id and its report (see `connector.report`)."""
+    os.environ[SHOPS_VARIABLE] = str(request.shops_file)
+    show_progress_with(progress)
+    shop = next(shop for shop in load_shops(request.shops_file) if shop.key == request.shop)
+    state = State.open()
+    try:
+        with open_instance() as instance:
+            first, last = asked_window(ShopRun(shop, state, run_id="window"), request.first, request.last)
+            end_orphans(instance, state.db, shop.key)
+            result = _execute(request, shop, instance, first, last)
+            run = ShopRun(shop, state, run_id=result.run_id)
+            report = shop_report(run, request.only)
+            if report["message"] is None and not result.success:
+                report["message"] = _first_failure(result)
+            return result.run_id, report
+    finally:
+        state.close()
+
+
+def _execute(
+    request: SyncRequest, shop: Shop, instance: dg.DagsterInstance, first: date, last: date
+) -> dg.ExecuteInProcessResult:
+    # No pool: the lease keeps runs over a shop apart and says so at once, and a pool's slot outlives a killed process.
+    definitions = definitions_of([shop], opened_from=first, opened_to=last, pooled=False)
+    only_due = request.first is None and request.last is None
+    settings = {"full": request.full, "only_due": only_due, "wait_for_other_run": 0.0}
+    return definitions.resolve_job_def(sync_job_name(shop)).execute_in_process(
+        run_config={"resources": {"connector": {"config": settings}}, "loggers": _QUIET},
+        instance=instance,
+        tags={**range_tags(first, last), **run_tags(shop.key)},
+        asset_selection=_selection(shop, request.only) if request.only else None,
+        raise_on_error=False,
+    )
+
+
+def _selection(shop: Shop, only: Sequence[str]) -> list[dg.AssetKey]:
+    return [dg.AssetKey([shop.key, name]) for name in sorted(names_for(only))]
+
+
+def _first_failure(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            told = event.step_failure_data.user_failure_data
+            if told is not None and told.description:
+                return told.description
+            error = event.step_failure_data.error
+            return error.message if error else "a step failed"
+    return "the run failed"

@@ -1,0 +1,95 @@
+"""The middle of a shop's graph: rows of the till as records for ShopiMind, each with its one outcome."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from assets import showing
+from assets.builder import DELIVERED, MAPPED, AssetBuilder
+from assets.storage import DayRows, Rows, StoredDays, StoredRows
+from connector import recording
+from connector.mapping.records import RECORDS
+from connector.mapping.reference import map_brands, map_categories
+from connector.shop_run import ShopRun
+
+
+def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
+    """Records are payloads with an outcome: to send, skipped by a rule, or refused because they break one of ShopiMind's."""
+
+    def records(
+        name: str, description: str, body: Callable[..., Rows | DayRows], group: str = MAPPED, **more: Any
+    ) -> dg.AssetsDefinition:
+        return build.asset(name, group, f"{description} {_RECORDS}", body, schema=RECORDS, **more)
+
+    return [
+        records(
+            "categories",
+            "The till's categories as ShopiMind takes them, under the shop's parent data source.",
+            lambda run, rows: _records(map_categories(run.ctx, table) for table in rows),
+            inputs=["pos_categories"],
+        ),
+        records(
+            "manufacturers",
+            "The till's brands as ShopiMind's manufacturers, under the shop's parent data source.",
+            lambda run, rows: _records(map_brands(run.ctx, table) for table in rows),
+            inputs=["pos_brands"],
+        ),
+        records(
+            "orders",
+            "The closed sales as orders, one file per closing day. Each order belongs to the data source of its own store, and to "
+            "no other. What the sales say about customers (home store, first order, amounts) is noted for their profiles.",
+            _orders,
+            inputs=["pos_sales", "pos_customers", "pos_new_customers"],
+            daily=True,
+        ),
+        records(
+            "customers",
+            "The customers as ShopiMind takes them, under the data source of their home store: the one where they buy most.",
+            lambda run, listed, new: _records(recording.record_customers(run, _both(listed, new))),
+            inputs=["pos_customers", "pos_new_customers"],
+            after=["orders"],
+        ),
+        records(
+            "products",
+            "The products with their stock over all warehouses, under the shop's parent data source.",
+            lambda run, rows, stock: _records(recording.record_products(run, rows, stock)),
+            inputs=["pos_products", "pos_stock"],
+            after=["orders"],
+        ),
+        records(
+            "pos_profiles",
+            "The loyalty profile of every customer that ShopiMind has: points, balances, home store, orders so far. Made after "
+            "the customers and orders were delivered: ShopiMind only takes the profile of a customer that it knows.",
+            lambda run, listed, new: _records(recording.record_profiles(run, _both(listed, new))),
+            group=DELIVERED,
+            inputs=["pos_customers", "pos_new_customers"],
+            after=["orders", "shopimind_customers", "shopimind_orders"],
+        ),
+    ]
+
+
+_RECORDS = "Each record is either to be sent, or skipped by a rule of shops.yaml, or refused because it breaks a rule of ShopiMind."
+
+
+def _both(listed: StoredRows, new: StoredRows) -> Iterator[pa.Table]:
+    yield from listed
+    yield from new
+
+
+def _records(tables: Iterable[pa.Table]) -> Rows:
+    outcomes: Counter[str] = Counter()
+
+    def counted() -> Iterator[pa.Table]:
+        for table in tables:
+            outcomes.update(table["outcome"].to_pylist())
+            yield table
+
+    return Rows(RECORDS, counted(), lambda: showing.of_outcomes(outcomes))
+
+
+def _orders(run: ShopRun, sales: StoredDays, listed: StoredRows, new: StoredRows) -> DayRows:
+    days = recording.record_orders(run, sales.of(run.read_pairs), _both(listed, new))
+    return DayRows(RECORDS, days, showing.of_day_recorded, beyond=run.days_of_new_stores)

@@ -1,0 +1,107 @@
+"""The left side of a shop's graph: what its till says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from assets import showing
+from assets.builder import READ, SOURCES, AssetBuilder
+from assets.storage import DayRows, Rows, StoredDays, StoredRows
+from connector import reading
+from connector.pos.rows import BRANDS, CATEGORIES, CUSTOMERS, PRODUCTS, SALES, STOCK, STORES
+from connector.shop_run import ShopRun
+
+
+def reading_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
+    """Stores first; everything else only once ShopiMind has a source for each of them, so that no call is spent in vain."""
+    return [
+        build.asset(
+            "pos_stores",
+            SOURCES,
+            "The stores of the till's account, one row each, with their currency and time zone. Everything starts from them: "
+            "each store gets a data source of its own in ShopiMind, and its days are read in its own time zone.",
+            lambda run: Rows(STORES, [reading.read_stores(run)]),
+            schema=STORES,
+            reads_till=True,
+        ),
+        *(_list_asset(build, *each) for each in _LISTS),
+        build.asset(
+            "pos_sales",
+            READ,
+            "The closed sales with their lines, one file per closing day, all stores in it. Open tickets and quotes are not read. "
+            "The lines of a day are read in bulk, and taken only where they add up to the sale's total; otherwise the sale's "
+            "own page is read.",
+            _sales,
+            schema=SALES,
+            after=["pos_stores", "shopimind_sources"],
+            daily=True,
+            reads_till=True,
+        ),
+        build.asset(
+            "pos_new_customers",
+            READ,
+            "Customers who were registered after the list of customers was last read, and whom the sales of this run name: "
+            "one call each.",
+            _new_customers,
+            schema=CUSTOMERS,
+            inputs=["pos_sales", "pos_customers"],
+            reads_till=True,
+        ),
+    ]
+
+
+# name, what it is, schema, how it is read
+_LISTS: tuple[tuple[str, str, pa.Schema, Callable[[ShopRun], Any]], ...] = (
+    (
+        "pos_categories",
+        "The product categories of the account, as a tree: each row names its parent.",
+        CATEGORIES,
+        lambda run: [run.till.categories()],
+    ),
+    ("pos_brands", "The brands of the account.", BRANDS, lambda run: [run.till.brands()]),
+    (
+        "pos_products",
+        "Every product of the account. One that is gone from the till's list stays in here as not listed, so that ShopiMind can "
+        "be told once.",
+        PRODUCTS,
+        reading.read_products,
+    ),
+    (
+        "pos_stock",
+        "How much of every product and size is available, per warehouse.",
+        STOCK,
+        lambda run: [run.till.stock()],
+    ),
+    (
+        "pos_customers",
+        "Every customer of the account, as the till lists them page by page: no call per customer.",
+        CUSTOMERS,
+        reading.read_customers,
+    ),
+)
+
+
+def _list_asset(
+    build: AssetBuilder, name: str, description: str, schema: pa.Schema, read: Callable[[ShopRun], Any]
+) -> dg.AssetsDefinition:
+    return build.asset(
+        name,
+        READ,
+        description,
+        lambda run: Rows(schema, read(run)),
+        schema=schema,
+        after=["pos_stores", "shopimind_sources"],
+        reads_till=True,
+    )
+
+
+def _sales(run: ShopRun) -> DayRows:
+    sales = reading.SalesReading(run, run.days_to_read(run.partition_days))
+    return DayRows(SALES, sales, lambda table: showing.of_day_read(run.ctx, table), beyond=run.days_of_new_stores)
+
+
+def _new_customers(run: ShopRun, sales: StoredDays, listed: StoredRows) -> Rows:
+    tables = (table for _, table in sales.of(run.read_pairs or {}))
+    return Rows(CUSTOMERS, [reading.read_new_customers(run, tables, iter(listed))])

@@ -1,0 +1,35 @@
+"""Which data source tags the records of which store, as the last provisioning found or made them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+
+from connector.state.database import Database, upsert
+from connector.state.tables import provisioned
+
+_SOURCE = "data_source"
+
+
+def remember_sources(db: Database, shop: str, sources: Mapping[int | None, int], at: int) -> None:
+    """Keeps `id_data_source` per store id, the parent's under None."""
+    rows = [
+        {"shop": shop, "kind": _SOURCE, "natural_key": _key(store_id), "remote_id": source, "detail": None, "at": at}
+        for store_id, source in sources.items()
+    ]
+    with db.begin() as connection:
+        upsert(connection, provisioned, rows)
+
+
+def known_sources(db: Database, shop: str) -> dict[int | None, int]:
+    """`id_data_source` per store id, the parent's under None; empty before the first provisioning."""
+    query = select(provisioned.c.natural_key, provisioned.c.remote_id).where(
+        provisioned.c.shop == shop, provisioned.c.kind == _SOURCE
+    )
+    with db.read() as connection:
+        return {None if key == "parent" else int(key): source for key, source in connection.execute(query)}
+
+
+def _key(store_id: int | None) -> str:
+    return "parent" if store_id is None else str(store_id)

@@ -1,0 +1,61 @@
+"""The only place that makes an id for ShopiMind.
+
+String ids are the shop's prefix and the till's id; integer ids are the shop's offset plus the till's id. The shop
+owns `offset` to `offset + 99,999,999`, so an id of the till is 1 to 99,999,999; 0 means "none" everywhere in a till and
+gives the shop's miscellaneous product its place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from connector.config import Identifiers
+from connector.mapping.outcomes import Refusal, refusal
+from connector.mapping.records import digest_bytes
+
+POS_IDS = 100_000_000
+MAX_ID = 2**31 - 1
+
+
+def text_id(identifiers: Identifiers, field_name: str, pos_id: int | None) -> str:
+    """The string id (customers, orders, manufacturers). Raises `Refused` for an id outside 1 .. 99,999,999."""
+    if pos_id is None or not 0 < pos_id < POS_IDS:
+        raise refusal(field_name, Refusal.BAD_ID, pos_id if pos_id is not None else "none")
+    return f"{identifiers.prefix}{pos_id}"
+
+
+def number_id(identifiers: Identifiers, field_name: str, pos_id: int | None) -> int:
+    """The integer id (products, categories). Raises `Refused` as `text_id`, and for one past 2^31 - 1."""
+    if pos_id is None or not 0 < pos_id < POS_IDS or identifiers.offset + pos_id > MAX_ID:
+        raise refusal(field_name, Refusal.BAD_ID, pos_id if pos_id is not None else "none")
+    return identifiers.offset + pos_id
+
+
+def misc_product_id(identifiers: Identifiers) -> int:
+    """The integer id of the product that stands for every line without a product."""
+    return identifiers.offset
+
+
+def status_id(identifiers: Identifiers) -> str:
+    """The string id of the one order status."""
+    return f"{identifiers.prefix}completed"
+
+
+@dataclass(slots=True)
+class Places:
+    """Names refused rows that have no id to be known by, each differently, and the same way in every run."""
+
+    key: str
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def name(self, pos_id: int | None, row: Mapping[str, Any]) -> str:
+        """`?<key>=<id>`; without any id, `?<key>=#` and a digest of the row; a repetition gets its number."""
+        known_by = pos_id if pos_id is not None else f"#{digest_bytes(orjson.dumps(row, default=str)).hex()[:16]}"
+        name = f"?{self.key}={known_by}"
+        self.seen[name] += 1
+        return name if self.seen[name] == 1 else f"{name}#{self.seen[name]}"

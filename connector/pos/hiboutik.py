@@ -1,0 +1,211 @@
+"""The Hiboutik till behind the `PointOfSale` protocol: which address gives which table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Hashable, Iterator
+from datetime import date
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+from pydantic import SecretStr
+
+from connector.config import Consent
+from connector.pos import hiboutik_rows as wire
+from connector.pos import rows
+from connector.pos.hiboutik_calls import HiboutikCalls, RightMissing
+from connector.pos.hiboutik_consent import ConsentRule
+from connector.pos.hiboutik_lists import listing, one
+from connector.pos.hiboutik_sales import SalesReader
+from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale, PosError, QuotaReached, SaleNeeds
+
+log = logging.getLogger(__name__)
+
+_STORES = "/stores"
+_CATEGORIES = "/categories/"
+_BRANDS = "/brands/"
+_PRODUCTS = "/products/"
+_CUSTOMERS = "/customers/"
+_STOCK = "/stock_available/all_wh/"
+
+
+class Hiboutik(PointOfSale):
+    """One Hiboutik account, read as `PointOfSale`. Safe to share between threads; a context manager.
+
+    Credentials are a login with its API key, or an OAuth token. Every call, tries again included, is spent from
+    `counter` before it is made. After the till refused the credentials, or the quota is reached, nothing more is sent;
+    after it refused a right, nothing more that needs that right.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        base_url: str,
+        *,
+        login: str | None = None,
+        api_key: SecretStr | str | None = None,
+        oauth_token: SecretStr | str | None = None,
+        consent: Consent | None,
+        counter: CallCounter,
+        memory: AccountMemory,
+        calls_in_flight: int = 5,
+    ) -> None:
+        self.account = account
+        self.warnings: list[str] = []
+        self.incomplete_lists: set[str] = set()
+        authorization, basic = _credentials(login, api_key, oauth_token)
+        self._calls = HiboutikCalls(
+            account,
+            base_url,
+            authorization=authorization,
+            basic=basic,
+            counter=counter,
+            calls_in_flight=calls_in_flight,
+        )
+        self._consent = ConsentRule(consent, self._calls, self._warn)
+        self._sales = SalesReader(self._calls, memory, self._warn)
+
+    def __repr__(self) -> str:
+        return f"Hiboutik({self.account!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._calls.close()
+
+    @property
+    def attempts(self) -> int:
+        """How many requests were sent, tries again included."""
+        return self._calls.attempts
+
+    def stores(self) -> pa.Table:
+        """`STORES`, ordered by `store_id` (a row whose id cannot be read comes last)."""
+        found = self._whole_list("stores", _STORES, wire.key_of("store_id"), wire.store)
+        found.sort(key=lambda row: (row["store_id"] is None, row["store_id"]))
+        return rows.to_table(found, rows.STORES)
+
+    def categories(self) -> pa.Table:
+        """`CATEGORIES`."""
+        return rows.to_table(
+            self._whole_list("categories", _CATEGORIES, wire.key_of("category_id"), wire.category), rows.CATEGORIES
+        )
+
+    def brands(self) -> pa.Table:
+        """`BRANDS`."""
+        return rows.to_table(self._whole_list("brands", _BRANDS, wire.key_of("brand_id"), wire.brand), rows.BRANDS)
+
+    def stock(self) -> pa.Table:
+        """`STOCK`, one row per product, size and warehouse."""
+        return rows.to_table(self._whole_list("stock", _STOCK, wire.stock_key, wire.stock), rows.STOCK)
+
+    def products(self) -> Iterator[pa.Table]:
+        """`PRODUCTS`, page by page, all `listed`. See `incomplete_lists` when it is through."""
+        for page in self._pages("products", _PRODUCTS, wire.key_of("product_id"), numbered=True):
+            yield rows.to_table(map(wire.product, page), rows.PRODUCTS)
+
+    def customers(self) -> Iterator[pa.Table]:
+        """`CUSTOMERS`, page by page, from list rows only. See `incomplete_lists` when it is through."""
+        carried = None
+        for page in self._pages("customers", _CUSTOMERS, wire.key_of(*wire.CUSTOMER_ID), numbered=True):
+            carried = carried or any(map(self._consent.carried_by, page))
+            yield rows.to_table([wire.customer(row, self._consent.grants(row)) for row in page], rows.CUSTOMERS)
+        if carried is False:
+            self._consent.warn_not_carried()
+
+    def customers_by_id(self, customer_ids: Collection[int]) -> pa.Table:
+        """`CUSTOMERS` read one by one, in the order of their ids; an id that no longer exists gives no row."""
+        found = []
+        for customer_id in sorted(set(customer_ids)):
+            row = one(self._calls, f"/customer/{customer_id}", wire.CUSTOMER_ID, customer_id)
+            if row is not None:
+                found.append(wire.customer(row, self._consent.grants(row)))
+        return rows.to_table(found, rows.CUSTOMERS)
+
+    def sales(self, store_id: int, day: date, needs: SaleNeeds) -> pa.Table:
+        """`SALES` of one store that the till lists under one closing day, with lines that add up, ordered by sale id.
+
+        Open tickets and quotes are not in it. Lines that nobody needs are not read. A sale that cannot be read is a
+        row with `problems`.
+        """
+        return rows.to_table(self._sales.read(store_id, day, needs), rows.SALES)
+
+    def check_rights(self) -> list[str]:
+        """What keeps these credentials from reading what a sync reads, one sentence each; [] when nothing does.
+
+        At most six calls. Raises `QuotaReached`.
+        """
+        problems: list[str] = []
+        store_ids: list[int] = []
+        try:
+            for path, page in ((_STORES, None), (_PRODUCTS, 1), (_CUSTOMERS, 1), (_STOCK, None)):
+                value = self._probe(path, page, problems)
+                if path == _STORES and isinstance(value, list):
+                    store_ids = sorted(filter(None, map(wire.key_of("store_id"), value)))
+            for store_id in store_ids[:1]:
+                slice_path = f"{store_id}/{date.today():%Y/%m/%d}"
+                self._probe(f"/closed_sales/{slice_path}", None, problems)
+                self._probe(f"/products_sold/{slice_path}/", 1, problems)
+        except QuotaReached:
+            raise
+        except PosError as error:
+            problems.append(str(error))
+        return problems
+
+    def _probe(self, path: str, page: int | None, problems: list[str]) -> Any:
+        try:
+            return self._calls.get(path, page=page, stop_without_right=False).value
+        except RightMissing as error:
+            problems.append(str(error))
+            return None
+
+    def _pages(
+        self, name: str, path: str, key: Callable[[Any], Hashable | None], *, numbered: bool = False
+    ) -> Iterator[list[Any]]:
+        """The pages of one pass; `name` is in `incomplete_lists` until a pass has seen every row."""
+        self.incomplete_lists.add(name)
+        pass_over = listing(self._calls, path, key, numbered=numbered)
+        yield from pass_over.pages()
+        if pass_over.complete:
+            self.incomplete_lists.discard(name)
+        else:
+            claimed = "more" if pass_over.total is None else str(pass_over.total)
+            self._warn(
+                f"Hiboutik account {self.account}: {path}: the till gave {pass_over.unique} different rows and has, "
+                f"or may have, {claimed}. What it gave is used; nothing missing from it counts as deleted."
+            )
+
+    def _whole_list(
+        self, name: str, path: str, key: Callable[[Any], Hashable | None], typed: Callable[[object], dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        return [typed(row) for page in self._pages(name, path, key) for row in page]
+
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+            log.warning(sentence)
+
+
+def _credentials(
+    login: str | None, api_key: SecretStr | str | None, oauth_token: SecretStr | str | None
+) -> tuple[dict[str, str], tuple[str, str] | None]:
+    """Headers and basic-auth pair. Raises `ValueError` when neither kind is complete or a token cannot be sent."""
+    token, key = _plain(oauth_token), _plain(api_key)
+    if token:
+        if not (token.isascii() and token.isprintable()):
+            raise ValueError("oauth_token has characters that an HTTP header cannot carry (a line break?)")
+        return {"authorization": f"Bearer {token}"}, None
+    if not login or not key:
+        raise ValueError("neither login with api_key, nor oauth_token is given")
+    return {}, (login, key)
+
+
+def _plain(secret: SecretStr | str | None) -> str | None:
+    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret

@@ -1,0 +1,56 @@
+"""The two shapes in which Hiboutik answers: a list, paged or not, and one object, usually wrapped in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+from connector.pos.hiboutik_calls import HiboutikCalls, NotThere, Rejected
+from connector.pos.hiboutik_rows import Row, key_of
+from connector.pos.paging import Listing, Page, total_rows
+from connector.pos.protocol import PosError
+
+
+def listing(
+    calls: HiboutikCalls, path: str, key: Callable[[Any], Hashable | None], *, numbered: bool = False
+) -> Listing:
+    """One pass over the list at `path`. `numbered`: the API documents `?p=`, so page 1 is asked for by number too."""
+    what = f"Hiboutik account {calls.account}: {path}"
+
+    def fetch(number: int) -> Page:
+        reply = calls.get(path, page=number if numbered or number > 1 else None)
+        if not isinstance(reply.value, list):
+            raise PosError(
+                f"{what}, page {number}: answered {_kind(reply.value)} instead of a list. Nothing of it was used."
+            )
+        return Page(reply.value, total_rows(reply.content_range))
+
+    return Listing(what, fetch, key)
+
+
+def one(calls: HiboutikCalls, path: str, id_keys: tuple[str, ...], wanted: int) -> Row | None:
+    """The one object at `path`, which must carry the id `wanted`; None when it is gone (404 or an empty list).
+
+    Raises `Rejected` when it has another id, `PosError` when the answer is nothing with an id at all.
+    """
+    try:
+        value = calls.get(path).value
+    except NotThere:
+        return None
+    if value == []:
+        return None
+    what = f"Hiboutik account {calls.account}: {path}: answered"
+    rows = {key_of(*id_keys)(row): row for row in (value if isinstance(value, list) else [value])}
+    if wanted in rows:
+        found: Row = rows[wanted]
+        return found
+    if any(rows):
+        raise Rejected(f"{what} with another number than {wanted}.")
+    raise PosError(f"{what} {_kind(value)} without {id_keys[0]}. Nothing of it was used; the next run asks again.")
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, Mapping):
+        words = value.get("error_description") or value.get("error")
+        return f"an object ({str(words)[:100]})" if words else "an object"
+    return {list: "a list", str: "a text", type(None): "null"}.get(type(value), "a number")

@@ -1,0 +1,97 @@
+"""What any point-of-sale system must offer to be read, and how it says that it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import pyarrow as pa
+
+
+class PosError(Exception):
+    """The till could not be read. The message says what happened, with which store and page, and what to do."""
+
+
+class PosAccessDenied(PosError):
+    """The till refuses our credentials (401) or a right is missing (403). Nobody but the merchant can mend it."""
+
+
+class PosUnavailable(PosError):
+    """The till did not answer, or only with failures of its own, however often it was asked. Later it may."""
+
+
+class QuotaReached(PosError):
+    """The account's calls for this month are used up, by our own count or by the till's 429. Nothing is asked after."""
+
+
+class CallCounter(Protocol):
+    """The account's durable count of calls in its month (see `connector.state.calls`)."""
+
+    def spend(self) -> None:
+        """Counts one call before it is made. Raises `QuotaReached` instead when the month has none left."""
+
+    def stop(self) -> None:
+        """The till itself said that the quota is reached: every later `spend` of this run raises `QuotaReached`."""
+
+
+class AccountMemory(Protocol):
+    """What was learned about one account and need not be found out again."""
+
+    def recall(self, trait: str) -> str | None: ...
+
+    def learn(self, trait: str, value: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class SaleNeeds:
+    """What of a sale the shop's rules will look at, so that no call is spent on anything else."""
+
+    anonymous_lines: bool  # false: lines of sales without a customer are never looked at
+    external_reference: bool  # false: nobody asks whether a sale came from a web shop
+
+
+class PointOfSale(Protocol):
+    """One account of a till. Tables have the schemas of `connector.pos.rows`; every row carries the account's own ids.
+
+    Every method may raise `PosError` or one of its kinds, and `connector.http.TransportFailure`-like failures never
+    leave it untranslated. Pages are yielded as they are read, each row once, whatever the till repeats between pages.
+    """
+
+    incomplete_lists: set[str]  # "products", "customers", ...: lists whose last pass did not see every row
+    warnings: list[str]  # each thing that is odd but stops nothing, once, as a sentence
+
+    def check_rights(self) -> list[str]:
+        """What the credentials do not allow, a sentence each; a handful of calls."""
+        ...
+
+    def stores(self) -> pa.Table:
+        """`STORES`, ordered by `store_id`."""
+
+    def categories(self) -> pa.Table:
+        """`CATEGORIES`."""
+
+    def brands(self) -> pa.Table:
+        """`BRANDS`."""
+
+    def products(self) -> Iterator[pa.Table]:
+        """`PRODUCTS`, page by page, all `listed`."""
+
+    def stock(self) -> pa.Table:
+        """`STOCK`, one row per product, size and warehouse."""
+
+    def customers(self) -> Iterator[pa.Table]:
+        """`CUSTOMERS`, page by page, from list rows only."""
+
+    def customers_by_id(self, customer_ids: Collection[int]) -> pa.Table:
+        """`CUSTOMERS` read one by one; an id that no longer exists gives no row."""
+
+    def sales(self, store_id: int, day: date, needs: SaleNeeds) -> pa.Table:
+        """`SALES` of one store that the till lists under one closing day, with lines that add up.
+
+        Empty when there are none. Open tickets and quotes are not in it.
+        """
+
+    def close(self) -> None:
+        """Gives the connections back."""

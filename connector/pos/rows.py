@@ -1,0 +1,121 @@
+"""The Arrow schema of every kind of row that a till gives, whatever its system.
+
+Identifiers and flags are whole numbers; money, quantities, rates, dates and times are text exactly as the till wrote
+them, because only `connector.mapping` reads them and a value that cannot be read must end as a refused record, not as
+an error here. Text is `""` when the till has none. `problems` is null, or says what of a row could not even be typed
+(`customers_id: 'abc' is not a whole number`); such a row is kept, so that it can be refused with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+_PROBLEMS = pa.field("problems", pa.string())
+
+STORES = pa.schema(
+    [
+        pa.field("store_id", pa.int64()),
+        pa.field("name", pa.string()),
+        pa.field("currency", pa.string()),
+        pa.field("time_zone", pa.string()),
+        pa.field("warehouse_id", pa.int64()),
+        _PROBLEMS,
+    ]
+)
+
+CATEGORIES = pa.schema(
+    [
+        pa.field("category_id", pa.int64()),
+        pa.field("parent_id", pa.int64()),
+        pa.field("name", pa.string()),
+        pa.field("enabled", pa.bool_()),
+        _PROBLEMS,
+    ]
+)
+
+BRANDS = pa.schema(
+    [pa.field("brand_id", pa.int64()), pa.field("name", pa.string()), pa.field("enabled", pa.bool_()), _PROBLEMS]
+)
+
+PRODUCTS = pa.schema(
+    [
+        pa.field("product_id", pa.int64()),
+        pa.field("name", pa.string()),
+        pa.field("description", pa.string()),
+        pa.field("barcode", pa.string()),
+        pa.field("reference", pa.string()),
+        pa.field("price", pa.string()),  # with tax, as on the shelf
+        pa.field("promo_price", pa.string()),  # "0.00" = none
+        pa.field("category_id", pa.int64()),  # 0 = none
+        pa.field("brand_id", pa.int64()),  # 0 = none
+        pa.field("archived", pa.bool_()),
+        pa.field("updated_at", pa.string()),
+        pa.field("listed", pa.bool_()),  # false: it was in an earlier list and is gone from this one
+        _PROBLEMS,
+    ]
+)
+
+STOCK = pa.schema(
+    [
+        pa.field("product_id", pa.int64()),
+        pa.field("size_id", pa.int64()),
+        pa.field("warehouse_id", pa.int64()),
+        pa.field("available", pa.string()),
+        _PROBLEMS,
+    ]
+)
+
+CUSTOMERS = pa.schema(
+    [
+        pa.field("customer_id", pa.int64()),
+        pa.field("first_name", pa.string()),
+        pa.field("last_name", pa.string()),
+        pa.field("email", pa.string()),
+        pa.field("phone", pa.string()),
+        pa.field("country", pa.string()),
+        pa.field("birth_date", pa.string()),
+        pa.field("last_order_date", pa.string()),
+        pa.field("loyalty_points", pa.string()),
+        pa.field("store_credit", pa.string()),
+        pa.field("prepaid_balance", pa.string()),
+        pa.field("consents", pa.bool_()),  # what the shop's consent rule found; false when there is no rule
+        _PROBLEMS,
+    ]
+)
+
+LINE = pa.struct(
+    [
+        pa.field("product_id", pa.int64()),  # 0 = no product
+        pa.field("quantity", pa.string()),
+        pa.field("total", pa.string()),  # of the line, with tax, as paid
+        pa.field("tax_rate", pa.string()),  # a fraction: "0.20000"
+    ]
+)
+
+SALES = pa.schema(
+    [
+        pa.field("sale_id", pa.int64()),
+        pa.field("store_id", pa.int64()),
+        pa.field("day", pa.string()),  # YYYY-MM-DD, the closing day it was listed under
+        pa.field("customer_id", pa.int64()),  # 0 = anonymous
+        pa.field("closed_at", pa.string()),  # store-local
+        pa.field("reference", pa.string()),
+        pa.field("currency", pa.string()),
+        pa.field("total", pa.string()),
+        pa.field("external_reference", pa.string()),  # null: unknown (nobody needed it), "" = none
+        pa.field("lines", pa.list_(LINE)),
+        # where the lines come from: "bulk" (they add up to the total), "detail" (the sale's own page),
+        # "none" (not read, because the rules skip the sale or its header is refused already), "unread" (the sale's own
+        # page did not come; `problems` says why, and it may come next time)
+        pa.field("lines_from", pa.string()),
+        _PROBLEMS,
+    ]
+)
+
+
+def to_table(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows (one mapping each, keys = the schema's names, absent = null) as a table of exactly that schema."""
+    return pa.Table.from_pylist(list(rows), schema=schema)

@@ -1,0 +1,351 @@
+"""Reading one shop's till into tables: the reference lists, the customers, and the sales of the days that are due."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connector.delivery.counts import Counts
+from connector.delivery.entities import ORDERS
+from connector.due_days import LOOK_BACK, Days, recent_from
+from connector.pos.protocol import PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
+from connector.pos.rows import CUSTOMERS, PRODUCTS, SALES, STORES
+from connector.shop_run import ShopRun
+from connector.state.lake import LakeMissing
+
+CALLS_IN_FLIGHT = 5  # what the contract allows towards a till
+_AHEAD = 4 * CALLS_IN_FLIGHT  # (store, day) pairs read ahead of what was handed on
+_CALLS_OF_A_DAY = 2  # of one store: its sales and their lines
+_IN_VAIN = 10  # pairs one after another for which the till did not answer, before no more are asked for
+_TOLD = 5  # sentences about pairs that could not be read, before the others are only counted
+_CUSTOMERS_ASKED = 250  # customers read one by one in a run, at most: as many as one page of the list has
+_FEW_PRODUCTS = 20  # so few products may well be replaced at once
+
+log = logging.getLogger(__name__)
+
+
+def read_stores(run: ShopRun) -> pa.Table:
+    """The account's stores. From here on the run knows its time zones and its quota."""
+    stores = run.till.stores()
+    if stores.filter(pc.is_valid(stores["store_id"])).num_rows == 0:
+        raise PosError(
+            f"the till of account {run.shop.pos.account} lists no store, so nothing of shop {run.shop.key} can be "
+            "attributed. Nothing was delivered. Check that the user's rights include the points of sale."
+        )
+    before = _snapshot(run, "pos_stores", STORES)
+    if before is not None:
+        run.new_stores = set(stores["store_id"].to_pylist()) - set(before["store_id"].to_pylist()) - {None}
+    run.use_stores(stores)
+    return stores
+
+
+def read_products(run: ShopRun) -> Iterator[pa.Table]:
+    """Every listed product, then, once, those that were listed before and are gone (`listed` false).
+
+    A product is only gone when the list was read completely, and not when so many would be that the list itself is in
+    doubt: then what is missing stays as it was. The earlier list comes from the lake.
+    """
+    before = _snapshot(run, "pos_products", PRODUCTS)
+    seen: set[int | None] = set()
+    for page in run.till.products():
+        seen.update(page["product_id"].to_pylist())
+        run.progress("products", len(seen), None)
+        yield page
+    if before is None:
+        return
+    missing = before.filter(pc.invert(pc.is_in(before["product_id"], value_set=pa.array(list(seen), pa.int64()))))
+    if "products" not in run.till.incomplete_lists and not _is_doubtful(run, before, missing, is_empty=not seen):
+        unlisted = pa.array([False] * missing.num_rows, pa.bool_())
+        missing = missing.set_column(PRODUCTS.get_field_index("listed"), PRODUCTS.field("listed"), unlisted)
+    yield missing
+
+
+def _is_doubtful(run: ShopRun, before: pa.Table, missing: pa.Table, *, is_empty: bool) -> bool:
+    """Whether a list that says it is whole has lost so many products that it cannot be believed; it is told then."""
+    listed, lost = before.filter(before["listed"]).num_rows, missing.filter(missing["listed"]).num_rows
+    if lost == 0 or not (is_empty or (listed > _FEW_PRODUCTS and lost * 2 > listed)):
+        return False
+    run.till.incomplete_lists.add("products")
+    _warn(
+        run,
+        f"shop {run.shop.key}: the till's list of products lacks {lost} of the {listed} that it had before. That is "
+        "taken for a fault of the list: none of them was made inactive. If they were deleted on purpose, make them "
+        "inactive in ShopiMind.",
+    )
+    return True
+
+
+def _warn(run: ShopRun, sentence: str) -> None:
+    if sentence not in run.till.warnings:
+        run.till.warnings.append(sentence)
+        log.warning(sentence)
+
+
+def read_customers(run: ShopRun) -> Iterator[pa.Table]:
+    """Every listed customer, page by page. Whether the list was whole is remembered for runs that do not read it."""
+    number = 0
+    for page in run.till.customers():
+        number += page.num_rows
+        run.progress("customers", number, None)
+        yield page
+    if not run.dry:
+        run.memory.learn(_partial(run), "yes" if "customers" in run.till.incomplete_lists else "no")
+
+
+def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator[pa.Table]) -> pa.Table:
+    """Customers that the sales name and that were created after the list was read, one call each, once.
+
+    Ids only grow, so an id above every listed one is a new customer; a smaller one that is not listed was deleted, if
+    the list is whole. Where that cannot be told, or a customer could not be asked for, `run.new_customers_read` stays
+    false: the days that name unknown customers are read again.
+    """
+    ids = pa.chunked_array([page["customer_id"].combine_chunks() for page in listed], pa.int64())
+    highest = pc.max(ids).as_py() or 0
+    before = _snapshot(run, "pos_new_customers", CUSTOMERS) or CUSTOMERS.empty_table()
+    known = before.filter(pc.greater(before["customer_id"], highest))
+    named: set[int] = set()
+    for table in sales:
+        named.update(table["customer_id"].filter(pc.greater(table["customer_id"], 0)).to_pylist())
+    unknown = pa.array(sorted(named - set(known["customer_id"].to_pylist())), pa.int64())
+    unknown = unknown.filter(pc.invert(pc.is_in(unknown, value_set=ids)))
+    newer = [customer_id for customer_id in unknown.to_pylist() if customer_id > highest]
+    if highest == 0:
+        newer = []  # the list is empty: one call per customer would read the whole of it
+    whole = _is_whole(run, highest == 0, len(unknown) - len(newer))
+    found, all_asked = _ask_for(run, newer)
+    run.new_customers_read = whole and all_asked
+    return pa.concat_tables([known, *found])
+
+
+def _partial(run: ShopRun) -> str:
+    return f"customers_incomplete/{run.shop.key}"  # what the account's memory calls a list that lacks customers
+
+
+def _is_whole(run: ShopRun, is_empty: bool, unknown: int) -> bool:
+    """Whether a customer that is not listed does not exist. It is told when sales name some and that is not known."""
+    if run.dry or "customers" in run.till.incomplete_lists:
+        partial = "customers" in run.till.incomplete_lists
+    else:
+        partial = run.memory.recall(_partial(run)) == "yes"
+    if not unknown or not (partial or is_empty):
+        return True
+    how = "is empty" if is_empty else "lacks customers"
+    run.problems.append(
+        f"customers: the till's list {how}, and sales name {unknown} that are not in it. Their sales count as of "
+        "unknown customers for now; the next run reads those days again."
+    )
+    return False
+
+
+def _ask_for(run: ShopRun, customer_ids: list[int]) -> tuple[list[pa.Table], bool]:
+    """The customers, each asked for by itself; false when one of them was not answered for."""
+    found = []
+    failed: list[str] = []
+    for customer_id in customer_ids[:_CUSTOMERS_ASKED]:
+        try:
+            found.append(run.till.customers_by_id([customer_id]))
+        except QuotaReached as stop:
+            run.stop_reasons.setdefault("quota", str(stop))
+            return found, False
+        except PosError as error:
+            failed.append(f"customer {customer_id}: {error}")
+            if isinstance(error, (PosAccessDenied, PosUnavailable)):
+                break
+    if len(customer_ids) > _CUSTOMERS_ASKED:
+        failed.append(
+            f"customers: sales name {len(customer_ids)} that the list does not have; {_CUSTOMERS_ASKED} of them were "
+            "asked for, the next run goes on."
+        )
+    run.problems += failed
+    return found, not failed
+
+
+class _Reserved(QuotaReached):
+    """The calls left of the month are kept for the daily syncs, so no older day is read."""
+
+
+@dataclass
+class _Stop:
+    """What could not be read, told among the run's problems, and what is therefore not asked for any more."""
+
+    run: ShopRun
+    everything: bool = False
+    history: bool = False  # nothing older than the look-back any more: the calls left are for the daily syncs
+    stores: set[int] = field(default_factory=set)  # of which the till gives nothing, for want of a right
+    in_vain: int = 0  # pairs in a row for which the till did not answer
+    told: int = 0
+    untold: int = 0
+
+    def because(self, pair: tuple[str, int], error: PosError) -> None:
+        """One pair, day and store, could not be read."""
+        day, store_id = pair
+        if isinstance(error, _Reserved):
+            self.run.stop_reasons.setdefault("quota", str(error))
+            self.history = True
+        elif isinstance(error, QuotaReached):
+            self.run.stop_reasons["quota"] = str(error)
+            self.everything = True
+        elif isinstance(error, PosAccessDenied):
+            self.stores.add(store_id)
+            if str(error) not in self.run.problems:  # refused credentials are refused for every store
+                self.run.problems.append(str(error))
+        elif self.told >= _TOLD:
+            self.untold += 1
+        else:
+            self.told += 1
+            self.run.problems.append(f"sales of store {store_id} on {day} were not read: {error}")
+        self.in_vain = self.in_vain + 1 if isinstance(error, PosUnavailable) else 0
+        if self.in_vain >= _IN_VAIN and not self.everything:
+            self.everything = True
+            self.run.problems.append(
+                f"sales: the till did not answer for {_IN_VAIN} days and stores in a row; no more were asked for."
+            )
+
+    def tell_the_rest(self) -> None:
+        """How many pairs there were beyond those that were told one by one."""
+        if self.untold:
+            self.run.problems.append(
+                f"sales: {self.untold} more days and stores were not read; the next run asks again."
+            )
+            self.untold = 0
+
+
+@dataclass
+class SalesReading:
+    """The sales of the due (store, day) pairs. `run.read_pairs` grows as they are read."""
+
+    run: ShopRun
+    days: Days
+    totals: dict[int, Counts] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[tuple[str, pa.Table]]:
+        """Each day with its `SALES`, in order; a day of which nothing could be read is left out.
+
+        A reached quota ends it without an error: what was read is delivered. A pair that cannot be read is told among
+        the run's problems and is not read; the others are. Sales of stores that are not read this time stay in the
+        day's table as they were.
+        """
+        run = self.run
+        run.read_pairs = {}
+        self.totals = {store.store_id: Counts() for store in run.ctx.stores}
+        pairs = [(day, store) for day, stores in self.days.items() for store in stores]
+        day, tables = "", list[pa.Table]()
+        try:
+            for (at, store_id), table in self._read(pairs):
+                if at != day:
+                    if tables:
+                        yield day, self._with_other_stores(day, tables)
+                    day, tables = at, []
+                tables.append(table)
+                self._note(store_id, at, table)
+        except Exception:
+            self._expect_delivery()
+            raise
+        if tables:
+            yield day, self._with_other_stores(day, tables)
+        self._expect_delivery()
+
+    def _read(self, pairs: list[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], pa.Table]]:
+        """Several pairs at once; those that can be read are handed on in order, the others are told."""
+        rules = self.run.shop.rules
+        needs = SaleNeeds(
+            anonymous_lines=rules.anonymous_sales == "send", external_reference=rules.web_orders == "skip"
+        )
+        recent = {s.store_id: recent_from(self.run.ctx, s.store_id, self.run.started) for s in self.run.ctx.stores}
+        reserve = self.run.calls.reserve(self.run.calls.spent + _CALLS_OF_A_DAY * (LOOK_BACK + 1) * len(recent))
+
+        def read(store_id: int, day: date) -> pa.Table:
+            if day < recent[store_id]:
+                try:
+                    self.run.calls.keep(reserve)
+                except QuotaReached as reached:
+                    raise _Reserved(str(reached)) from None
+            return self.run.till.sales(store_id, day, needs)
+
+        stop = _Stop(self.run)
+        left = deque(pairs)
+        waiting: deque[tuple[tuple[str, int], Future[pa.Table]]] = deque()
+        pool = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="till")
+        try:
+            while left or waiting:
+                while left and len(waiting) < _AHEAD and not stop.everything:
+                    day, store_id = pair = left.popleft()
+                    at = date.fromisoformat(day)
+                    if store_id not in stop.stores and not (stop.history and at < recent[store_id]):
+                        waiting.append((pair, pool.submit(read, store_id, at)))
+                if not waiting:
+                    break
+                pair, future = waiting.popleft()
+                try:
+                    table = future.result()
+                except PosError as error:
+                    stop.because(pair, error)
+                else:
+                    stop.in_vain = 0
+                    yield pair, table
+                self.run.progress("sales", len(pairs) - len(left) - len(waiting), len(pairs))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            stop.tell_the_rest()
+
+    def _note(self, store_id: int, day: str, table: pa.Table) -> None:
+        run = self.run
+        assert run.read_pairs is not None
+        run.read_pairs.setdefault(day, []).append(store_id)
+        totals = self.totals[store_id]
+        cents = 0
+        for total, currency in zip(table["total"].to_pylist(), table["currency"].to_pylist(), strict=True):
+            totals.read += 1
+            amount = amount_of(total)
+            totals.add_amount(amount, currency)
+            cents += int((amount or 0) * 100)
+        if pc.any(pc.equal(table["lines_from"], "unread")).as_py():
+            run.unread.add((store_id, day))
+        if run.dry:
+            return
+        run.days.mark_read(store_id, day, table.num_rows, cents, int(run.clock()))
+
+    def _with_other_stores(self, day: str, tables: list[pa.Table]) -> pa.Table:
+        run = self.run
+        assert run.read_pairs is not None
+        fresh = pa.concat_tables([SALES.empty_table(), *tables])
+        if len(run.read_pairs[day]) == len(run.ctx.stores):
+            return fresh
+        before = _snapshot(run, "pos_sales", SALES, day)
+        if before is None:
+            return fresh
+        stores = pa.array(run.read_pairs[day], pa.int64())
+        return pa.concat_tables([fresh, before.filter(pc.invert(pc.is_in(before["store_id"], value_set=stores)))])
+
+    def _expect_delivery(self) -> None:
+        """Until the orders are delivered, everything read counts as failed: a run may end here."""
+        for store_id, counts in self.totals.items():
+            if counts.read:
+                counts.fail("read, and not delivered yet", counts.read)
+            self.run.write_counts(ORDERS.name, counts, store_id=store_id)
+
+
+def amount_of(text: str | None) -> Decimal | None:
+    """A till's total; None when it is not an amount of money."""
+    try:
+        amount = Decimal((text or "").strip())
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and abs(amount) < 10**12 else None
+
+
+def _snapshot(run: ShopRun, name: str, schema: pa.Schema, partition: str | None = None) -> pa.Table | None:
+    """What an earlier run left in the lake; None when there is nothing, or it has other columns than today's."""
+    try:
+        table = pa.concat_tables(run.state.lake.read(run.shop.key, name, partition))
+    except LakeMissing:
+        return None
+    return table if table.schema.equals(schema) else None

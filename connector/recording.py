@@ -1,0 +1,103 @@
+"""From rows to records where the mapping needs what the database knows: the closed sales read so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connector.delivery.entities import CUSTOMERS, ORDERS
+from connector.mapping.customers import map_customers
+from connector.mapping.facts import CustomerFacts, customer_facts
+from connector.mapping.known_customers import KnownCustomers
+from connector.mapping.orders import map_orders
+from connector.mapping.products import map_misc_product, map_products, stock_by_product
+from connector.mapping.profiles import map_profiles
+from connector.shop_run import ShopRun
+
+_MISC_PRODUCT = "misc_product"  # what the account's memory calls a shop that needs it
+
+
+def record_products(run: ShopRun, products: Iterable[pa.Table], stock: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """`RECORDS` of the products, and of the miscellaneous product once a line has needed it."""
+    available = stock_by_product(pa.concat_tables(stock))
+    for rows in products:
+        yield map_products(run.ctx, rows, available)
+    if run.needs_misc_product or run.memory.recall(f"{_MISC_PRODUCT}/{run.shop.key}"):
+        yield map_misc_product(run.ctx)
+
+
+def record_customers(run: ShopRun, customers: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """`RECORDS` of the customers, with their home stores as far as sales were read."""
+    for rows in customers:
+        yield map_customers(run.ctx, rows, _facts(run, rows))
+
+
+def record_profiles(
+    run: ShopRun, customers: Iterable[pa.Table], *, assume_delivered: bool = False
+) -> Iterator[pa.Table]:
+    """`RECORDS` of the loyalty profiles of the customers that ShopiMind has.
+
+    `assume_delivered` takes the customers that a sync would deliver for delivered, as a plan does.
+    """
+    for rows in customers:
+        facts = _facts(run, rows)
+        records = map_customers(run.ctx, rows, facts)
+        names = records["external_id"].filter(pc.equal(records["outcome"], "send")).to_pylist()
+        delivered = run.ledger.delivered_ids(CUSTOMERS.name, names)
+        if assume_delivered:
+            delivered |= set(names) - set(run.refused.lookup(CUSTOMERS.name, names))
+        yield map_profiles(run.ctx, rows, facts, delivered)
+
+
+def record_orders(
+    run: ShopRun, days: Iterable[tuple[str, pa.Table]], customers: Iterable[pa.Table]
+) -> Iterator[tuple[str, pa.Table]]:
+    """Each day's `RECORDS`; what its sales say about customers is kept for home stores and profiles.
+
+    Of a day of which this run read only some stores, only those are recorded.
+    """
+    known = KnownCustomers()
+    for rows in customers:
+        known.add(rows)
+    known.freeze()
+    for day, sales in days:
+        stores = _stores_read(run, day)
+        if stores is not None:
+            sales = sales.filter(pc.is_in(sales["store_id"], value_set=pa.array(stores, pa.int64())))
+        named = set(sales["customer_id"].to_pylist()) - {None, 0}
+        mapped = map_orders(run.ctx, sales, known, run.sales_read.first_closed(named))
+        if not run.new_customers_read:
+            _read_again(run, day, sales, named - known.find(named).keys())
+        for store_id in stores if stores is not None else sorted(set(sales["store_id"].to_pylist()) - {None}):
+            facts = mapped.facts.filter(pc.equal(mapped.facts["store_id"], store_id))
+            run.sales_read.replace(store_id, day, facts)
+        if mapped.needs_misc_product:
+            run.needs_misc_product = True
+            if not run.dry:
+                run.memory.learn(f"{_MISC_PRODUCT}/{run.shop.key}", "yes")
+        yield day, mapped.records
+
+
+def forget_refused_orders(run: ShopRun) -> None:
+    """Takes the orders that ShopiMind refuses out of what profiles and reconciliation count as sent."""
+    prefix = run.ctx.identifiers.prefix
+    ids = [name.removeprefix(prefix) for name in run.refused.ids(ORDERS.name)]
+    run.sales_read.mark_unsent([int(each) for each in ids if each.isdecimal()])
+
+
+def _read_again(run: ShopRun, day: str, sales: pa.Table, unknown: set[int]) -> None:
+    """Keeps a day open that names customers who are unknown only because this run has not asked for new ones."""
+    of_unknown = sales.filter(pc.is_in(sales["customer_id"], value_set=pa.array(sorted(unknown), pa.int64())))
+    run.unread.update((store_id, day) for store_id in of_unknown["store_id"].to_pylist())
+
+
+def _stores_read(run: ShopRun, day: str) -> list[int] | None:
+    """The stores whose sales of that day this run has read; None when it reads no sales and takes the lake's."""
+    return None if run.read_pairs is None else run.read_pairs.get(day, [])
+
+
+def _facts(run: ShopRun, rows: pa.Table) -> dict[int, CustomerFacts]:
+    ids = set(rows["customer_id"].to_pylist()) - {None}
+    return customer_facts(run.ctx, run.sales_read.groups(ids))

@@ -1,0 +1,211 @@
+"""The lake: rows of every kind as Parquet files, on a disk or on object storage.
+
+A file is `root/shop/name.parquet`, or `root/shop/name/partition.parquet` for what comes in pieces. It appears complete
+or not at all: whoever reads sees the old file or the new one, and a writer that dies leaves the old one.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from upath import UPath
+
+from connector.state.errors import StateError
+from connector.state.home import private_directory
+
+LAKE_VARIABLE = "CONNECTOR_LAKE"
+ROWS = 2_000  # in a row group, and at most in a table that is read: as Python objects a row takes kilobytes
+
+_LEFT_BEHIND_SECONDS = 3600.0
+
+
+class LakeMissing(StateError):
+    """Nothing was ever written there."""
+
+
+def open_lake(home: Path) -> Lake:
+    """The lake at `$CONNECTOR_LAKE` (a path, or a URL such as `s3://bucket/path`), else in `home/lake`."""
+    address = os.environ.get(LAKE_VARIABLE) or str(home / "lake")
+    try:
+        root = UPath(address) if "://" in address else UPath(Path(address).expanduser().absolute())
+        _ = root.fs  # tells now, not at the first write, when the storage's package is not installed
+        return Lake(root)
+    except (ImportError, ValueError) as error:
+        raise StateError(
+            f"The lake {address} cannot be opened ({error}). Nothing was done. "
+            f"Install the package that serves it, or point {LAKE_VARIABLE} to a directory."
+        ) from error
+
+
+class Lake:
+    """Tables by shop, name and partition. Every method raises `StateError` when the storage fails."""
+
+    def __init__(self, root: UPath) -> None:
+        self.root = root
+        self._local = Path(root.path) if root.protocol in ("", "file", "local") else None
+
+    def write(self, shop: str, name: str, partition: str | None, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
+        """Replaces one file by the tables, as they come, and gives their number of rows. No table makes an empty file.
+
+        What `tables` itself raises comes out unchanged, and the old file stays.
+        """
+        target = self._file(shop, name, partition)
+        with _storage(target, "written"):
+            temporary = self._temporary(target)
+        try:
+            rows = _fill(temporary, target, tables, schema)
+            with _storage(target, "written"):
+                self._place(temporary, target)
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+        return rows
+
+    def read(self, shop: str, name: str, partition: str | None = None) -> Iterator[pa.Table]:
+        """The file's rows, in order, in tables of at most 2,000 that are read when asked for; at least one table.
+
+        Raises `LakeMissing` at once when there is no such file.
+        """
+        target = self._file(shop, name, partition)
+        with _storage(target, "read"):
+            source = Path(target.path) if self._local else target.open("rb")
+            file = pq.ParquetFile(source)
+        return _batches(file, target)
+
+    def exists(self, shop: str, name: str, partition: str | None = None) -> bool:
+        """Whether `read` would find the file."""
+        target = self._file(shop, name, partition)
+        with _storage(target, "read"):
+            return bool(target.exists())
+
+    def partitions(self, shop: str, name: str) -> list[str]:
+        """The partitions of that name, sorted."""
+        folder = self.root / shop / name
+        with _storage(folder, "read"):
+            files = list(folder.iterdir()) if folder.exists() else []
+        return sorted(file.stem for file in files if file.suffix == ".parquet" and not file.name.startswith("."))
+
+    def delete(self, shop: str, name: str, partition: str | None = None) -> None:
+        """Removes the file if it is there."""
+        target = self._file(shop, name, partition)
+        with _storage(target, "deleted"), suppress(FileNotFoundError):
+            target.unlink()
+
+    def _file(self, shop: str, name: str, partition: str | None) -> UPath:
+        folder = self.root / shop
+        return folder / f"{name}.parquet" if partition is None else folder / name / f"{partition}.parquet"
+
+    def _temporary(self, target: UPath) -> Path:
+        """An empty file of mode 0600: next to a local target, so that it can be renamed, else on this machine."""
+        if not self._local:
+            return _made(tempfile.mkstemp(suffix=".parquet"))
+        folder = private_directory(Path(target.path).parent)
+        _sweep(folder)
+        return _made(tempfile.mkstemp(prefix=f".{target.stem}.", suffix=".tmp", dir=folder))
+
+    def _place(self, temporary: Path, target: UPath) -> None:
+        if not self._local:
+            # An object shows up when its upload is complete; one that is broken off leaves nothing.
+            target.fs.put_file(str(temporary), target.path)
+            return
+        final = Path(target.path)
+        _settle(temporary)  # a rename that outlives a power cut must not name a file whose bytes did not
+        os.replace(temporary, final)
+        _settle(final.parent)
+
+
+def _fill(temporary: Path, target: UPath, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
+    rows = 0
+    with _storage(target, "written"):
+        writer = pq.ParquetWriter(temporary, schema, compression="zstd")
+    try:
+        for table in _gathered(tables, schema):
+            with _storage(target, "written"):
+                writer.write_table(table, row_group_size=ROWS)
+            rows += table.num_rows
+    except BaseException:
+        with suppress(Exception):
+            writer.close()
+        raise
+    with _storage(target, "written"):
+        writer.close()
+    return rows
+
+
+def _gathered(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Joins small tables, because each one written is a row group of its own."""
+    waiting: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        if not table.schema.equals(schema):
+            raise ValueError(f"a table of other columns than the file's: {table.schema} instead of {schema}")
+        waiting.append(table)
+        rows += table.num_rows
+        if rows >= ROWS:
+            yield pa.concat_tables(waiting)
+            waiting, rows = [], 0
+    if rows:
+        yield pa.concat_tables(waiting)
+
+
+def _batches(file: pq.ParquetFile, target: UPath) -> Iterator[pa.Table]:
+    with file:
+        schema = file.schema_arrow
+        batches = file.iter_batches(batch_size=ROWS)
+        empty = True
+        while True:
+            with _storage(target, "read"):
+                batch = next(batches, None)
+            if batch is None:
+                break
+            empty = False
+            yield pa.Table.from_batches([batch], schema)
+        if empty:
+            yield schema.empty_table()
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what writers that were killed left behind: it takes room, and holds personal data."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") and entry.name.endswith(".tmp"):
+                with suppress(FileNotFoundError):
+                    if time.time() - entry.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                        os.unlink(entry.path)
+
+
+def _made(temporary: tuple[int, str]) -> Path:
+    descriptor, path = temporary
+    os.close(descriptor)
+    return Path(path)
+
+
+def _settle(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _storage(target: UPath, done: str) -> Iterator[None]:
+    """Turns the storage's failures into sentences."""
+    try:
+        yield
+    except Exception as error:  # an object store's client raises errors of its own
+        if isinstance(error, FileNotFoundError) and done == "read":
+            raise LakeMissing(
+                f"The lake has no file {target}. It is made when the asset that it belongs to is run."
+            ) from error
+        raise StateError(
+            f"The lake's file {target} could not be {done} ({error}). What was there before is kept. "
+            "Check the room on the disk and the access to it, then run again."
+        ) from error

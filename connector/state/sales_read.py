@@ -1,0 +1,156 @@
+"""What is known of every closed sale read so far: home stores, profiles and reconciliation count from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import BigInteger, ColumnElement, Select, cast, delete, func, select, update
+
+from connector.state.database import Database, upsert
+from connector.state.tables import closed_sales
+
+
+def _columns(*columns: pa.Field[Any]) -> pa.Schema:
+    return pa.schema(columns)
+
+
+SALE_FACTS = _columns(
+    pa.field("sale_id", pa.int64()),
+    pa.field("store_id", pa.int64()),
+    pa.field("day", pa.string()),  # YYYY-MM-DD, the closing day it was listed under
+    pa.field("customer_id", pa.int64()),  # 0 = anonymous
+    pa.field("closed_at", pa.int64()),  # epoch seconds; null when it cannot be read
+    pa.field("cents", pa.int64()),  # the sale's total; null when it cannot be read
+    pa.field("currency", pa.string()),
+    pa.field("kind", pa.string()),  # the caller's word for what the rules make of it
+    pa.field("sent", pa.bool_()),  # whether it is delivered as an order
+)
+
+GROUPS = _columns(
+    pa.field("customer_id", pa.int64()),
+    pa.field("store_id", pa.int64()),
+    pa.field("currency", pa.string()),
+    pa.field("kind", pa.string()),
+    pa.field("sent", pa.bool_()),
+    pa.field("sales", pa.int64()),
+    pa.field("cents", pa.int64()),  # null when no total of the group could be read
+    pa.field("first_closed", pa.int64()),
+    pa.field("last_closed", pa.int64()),
+)
+
+TOTALS = _columns(
+    pa.field("store_id", pa.int64()),
+    pa.field("day", pa.string()),
+    pa.field("currency", pa.string()),
+    pa.field("kind", pa.string()),
+    pa.field("sent", pa.bool_()),
+    pa.field("sales", pa.int64()),
+    pa.field("cents", pa.int64()),
+)
+
+_IDS = 5_000  # in one statement; both databases take 32,766
+
+
+class SalesRead:
+    """One shop's closed sales, each under the store and day that it was last listed under."""
+
+    def __init__(self, db: Database, shop: str) -> None:
+        self._db = db
+        self._shop = shop
+
+    def replace(self, store_id: int, day: str, facts: pa.Table) -> None:
+        """Takes `SALE_FACTS` for all that is known of one store and day: what is no longer listed there goes away.
+
+        A sale that was listed elsewhere before moves here.
+        """
+        rows = [
+            {"shop": self._shop, **row, "currency": row["currency"] or ""}  # "": it could not be read
+            for row in facts.select(SALE_FACTS.names).to_pylist()
+        ]
+        table = closed_sales
+        with self._db.begin() as connection:
+            connection.execute(
+                delete(table).where(table.c.shop == self._shop, table.c.store_id == store_id, table.c.day == day)
+            )
+            upsert(connection, table, rows)
+
+    def mark_unsent(self, sale_ids: Collection[int]) -> None:
+        """Sales that are no orders at ShopiMind after all, because it refused them."""
+        table = closed_sales
+        with self._db.begin() as connection:
+            for chunk in _chunks(sale_ids):
+                mine = update(table).where(table.c.shop == self._shop, table.c.sale_id.in_(chunk))
+                connection.execute(mine.values(sent=False))
+
+    def copy_to(self, db: Database) -> SalesRead:
+        """The same sales in another database, where changing them changes nothing here."""
+        query = select(closed_sales).where(closed_sales.c.shop == self._shop)
+        with self._db.read() as source, db.begin() as target:
+            for rows in source.execute(query).mappings().partitions(_IDS):
+                upsert(target, closed_sales, [dict(row) for row in rows])
+        return SalesRead(db, self._shop)
+
+    def first_closed(self, customer_ids: Collection[int]) -> dict[int, int]:
+        """The first closing, of any kind of sale, of those customers that have one with a time that can be read."""
+        table = closed_sales
+        query = (
+            select(table.c.customer_id, func.min(table.c.closed_at))
+            .where(table.c.shop == self._shop, table.c.closed_at.is_not(None))
+            .group_by(table.c.customer_id)
+        )
+        found: dict[int, int] = {}
+        with self._db.read() as connection:
+            for chunk in _chunks(customer_ids):
+                found.update(map(tuple, connection.execute(query.where(table.c.customer_id.in_(chunk)))))
+        return found
+
+    def groups(self, customer_ids: Collection[int] | None = None) -> pa.Table:
+        """`GROUPS`: the sales of those customers (default: of all, anonymous included) summed up, in no order."""
+        table = closed_sales
+        key = (table.c.customer_id, table.c.store_id, table.c.currency, table.c.kind, table.c.sent)
+        query = (
+            select(
+                *key,
+                func.count(),
+                _sum_of_cents(),
+                func.min(table.c.closed_at),
+                func.max(table.c.closed_at),
+            )
+            .where(table.c.shop == self._shop)
+            .group_by(*key)
+        )
+        if customer_ids is None:
+            return self._table([query], GROUPS)
+        return self._table([query.where(table.c.customer_id.in_(chunk)) for chunk in _chunks(customer_ids)], GROUPS)
+
+    def totals(self, first: str | None = None, last: str | None = None) -> pa.Table:
+        """`TOTALS` of the closing days `first` to `last`, both inclusive (default: all), by store and day."""
+        table = closed_sales
+        key = (table.c.store_id, table.c.day, table.c.currency, table.c.kind, table.c.sent)
+        query = select(*key, func.count(), _sum_of_cents()).where(table.c.shop == self._shop)
+        if first is not None:
+            query = query.where(table.c.day >= first)
+        if last is not None:
+            query = query.where(table.c.day <= last)
+        return self._table([query.group_by(*key).order_by(*key)], TOTALS)
+
+    def _table(self, queries: list[Select[Any]], schema: pa.Schema) -> pa.Table:
+        columns: list[list[Any]] = [[] for _ in schema]
+        with self._db.read() as connection:
+            for query in queries:
+                rows = connection.execute(query).all()
+                for column, values in zip(columns, zip(*rows, strict=True), strict=False):
+                    column.extend(values)
+        return pa.table([pa.array(c, type=f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _sum_of_cents() -> ColumnElement[int]:
+    return cast(func.sum(closed_sales.c.cents), BigInteger)  # PostgreSQL sums them up as a decimal
+
+
+def _chunks(customer_ids: Collection[int]) -> Iterator[list[int]]:
+    ids = sorted(set(customer_ids))
+    for start in range(0, len(ids), _IDS):
+        yield ids[start : start + _IDS]

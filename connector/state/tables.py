@@ -1,0 +1,162 @@
+"""The tables of the database. Times are epoch seconds, money is whole cents, days are `YYYY-MM-DD`.
+
+`connector/state/migrations/versions` builds them; a test keeps the two alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData()
+
+# Small rows under a composite key: one tree instead of two in SQLite.
+_COMPACT: dict[str, Any] = {"sqlite_with_rowid": False}
+
+
+def _key(name: str, kind: type[TypeEngine[Any]] = Text) -> Column[Any]:
+    return Column(name, kind, primary_key=True, autoincrement=False)
+
+
+# The last payload that ShopiMind accepted for every record.
+ledger = Table(
+    "ledger",
+    metadata,
+    _key("shop"),
+    _key("entity"),
+    _key("external_id"),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("source", BigInteger, nullable=False),
+    Column("store_id", BigInteger),
+    Column("day", Text),
+    Column("cents", BigInteger),
+    Column("currency", Text),
+    Column("run_id", Text, nullable=False),
+    Column("delivered_at", BigInteger, nullable=False),
+    Index("ledger_by_store_day", "shop", "entity", "store_id", "day"),
+    **_COMPACT,
+)
+
+# Records that ShopiMind, or our own validation, will not take; until they are replayed or changed.
+refused = Table(
+    "refused",
+    metadata,
+    _key("shop"),
+    _key("entity"),
+    _key("external_id"),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("source", BigInteger),
+    Column("store_id", BigInteger),
+    Column("day", Text),
+    Column("field", Text),
+    Column("reason", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # sealed, see connector.state.sealing
+    Column("by", Text, nullable=False),  # 'shopimind' | 'connector'
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("run_id", Text, nullable=False),
+)
+
+# What was set up at ShopiMind: sources, definitions, statuses.
+provisioned = Table(
+    "provisioned",
+    metadata,
+    _key("shop"),
+    _key("kind"),
+    _key("natural_key"),
+    Column("remote_id", BigInteger),
+    Column("detail", Text),  # JSON
+    Column("at", BigInteger, nullable=False),
+)
+
+# Calls to the till, per account and month `YYYY-MM`.
+calls = Table("calls", metadata, _key("account"), _key("month"), Column("used", BigInteger, nullable=False), **_COMPACT)
+
+account_memory = Table(
+    "account_memory", metadata, _key("account"), _key("trait"), Column("value", Text, nullable=False), **_COMPACT
+)
+
+installations = Table(
+    "installations",
+    metadata,
+    _key("shop"),
+    Column("status", Text, nullable=False),  # 'active' | 'inactive'
+    Column("since", BigInteger, nullable=False),
+    Column("reason", Text),
+    Column("first_day", Text),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    _key("shop"),
+    _key("entity"),
+    Column("holder", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("expires_at", Float(53), nullable=False),
+    **_COMPACT,
+)
+
+# How far the reading of every closing day got.
+days = Table(
+    "days",
+    metadata,
+    _key("shop"),
+    _key("store_id", BigInteger),
+    _key("day"),
+    Column("read_at", BigInteger),
+    Column("complete", Boolean, nullable=False),
+    Column("sales", Integer, nullable=False),
+    Column("cents", BigInteger),
+    **_COMPACT,
+)
+
+# What is known of every closed sale read so far: home stores, profiles and reconciliation count from it.
+closed_sales = Table(
+    "closed_sales",
+    metadata,
+    _key("shop"),
+    _key("sale_id", BigInteger),
+    Column("store_id", BigInteger, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("cents", BigInteger),
+    Column("currency", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("sent", Boolean, nullable=False),
+    Index("closed_sales_by_customer", "shop", "customer_id"),
+    Index("closed_sales_by_store_day", "shop", "store_id", "day"),
+    **_COMPACT,
+)
+
+# Not called `runs` in the database: Dagster has a table of that name, and may be given the same PostgreSQL database.
+runs = Table(
+    "sync_runs",
+    metadata,
+    _key("run_id"),
+    _key("shop"),
+    Column("started_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("status", Text),
+    Column("message", Text),
+    Column("calls_till", Integer, nullable=False),
+    Column("calls_shopimind", Integer, nullable=False),
+    Column("quota", Text),  # JSON
+    Index("sync_runs_by_shop", "shop", "started_at"),
+)
+
+run_entities = Table(
+    "sync_run_entities",
+    metadata,
+    _key("run_id"),
+    _key("shop"),
+    _key("entity"),
+    _key("place"),  # the store id as text, '' for what has no store
+    Column("store_id", BigInteger),
+    Column("id_data_source", BigInteger),
+    Column("counts", Text, nullable=False),  # JSON
+)

@@ -1,0 +1,19 @@
+"""What a sync is asked to do: said by the command line, carried out by one Dagster run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """What `connector sync` was asked to do with one shop. Days are store-local closing days, both inclusive."""
+
+    shops_file: Path
+    shop: str
+    first: date | None = None
+    last: date | None = None
+    only: tuple[str, ...] = ()
+    full: bool = False

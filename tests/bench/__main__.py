@@ -1,0 +1,110 @@
+"""`make bench`: every measurement, or only the named ones (`make bench ARGS="memory calls"`), as Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench import calls, memory, throughput, unchanged
+
+
+def throughput_lines() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        found = throughput.measure(Path(folder), _say)
+    yield "| latency | | records a second | client CPU, ms per 1,000 | server CPU | ratio |"
+    yield "|---|---|---|---|---|---|"
+    for latency, sides in found["latencies"].items():
+        official = sides.get("official")
+        for name, side in sides.items():
+            ratio = f"{side['per_second'] / official['per_second']:.1f}" if official else "-"
+            costs = f"{side['client_cpu'] * 1000:.0f} | {side['server_cpu'] * 1000:.0f}"
+            who = {"connector": "connector, from row to ledger", "official": "official SDK, `bulkSave` alone"}[name]
+            yield f"| {latency * 1000:.0f} ms | {who} | {side['per_second']:,.0f} | {costs} | {ratio} |"
+    if found["sdk"]:
+        yield f"\nOfficial SDK {found['sdk']}."
+
+
+def memory_lines() -> Iterator[str]:
+    found = memory.measure()
+    yield "| orders | customers | peak memory, MiB | seconds |"
+    yield "|---|---|---|---|"
+    for size in found:
+        yield f"| {size['orders']:,} | {size['customers']:,} | {size['mib']:.0f} | {size['seconds']:.0f} |"
+    yield f"\nRatio: {found[1]['mib'] / found[0]['mib']:.2f}"
+
+
+def calls_lines() -> Iterator[str]:
+    yield "| price of a `products_sold` row | sales | calls | calls per 1,000 sales | with one call per sale |"
+    yield "|---|---|---|---|---|"
+    for row in calls.measure():
+        per_1000 = f"{row['per_1000']:.1f} | {row['one_per_sale']:,.0f}"
+        yield f"| of one {row['price']} | {row['sales']:,} | {row['calls']} | {per_1000} |"
+
+
+def unchanged_lines() -> Iterator[str]:
+    found = unchanged.measure()
+    yield "| rows read | calls: Hiboutik | ShopiMind | seconds | of these, imports |"
+    yield "|---|---|---|---|---|"
+    made = found["calls"]
+    times = f"{found['seconds']:.1f} | {found['imports']:.1f}"
+    yield f"| {found['read']:,} | {made['hiboutik']} | {made['shopimind']} | {times} |"
+
+
+PARTS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
+    "throughput": ("Records per second", throughput_lines),
+    "memory": ("Memory of a first sync", memory_lines),
+    "calls": ("Hiboutik calls", calls_lines),
+    "unchanged": ("An unchanged day, 30 ms an answer, process start included", unchanged_lines),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all")
+    chosen = parser.parse_args().parts or list(PARTS)
+    if unknown := set(chosen) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    _write(_machine())
+    for name in chosen:
+        title, lines = PARTS[name]
+        _say(f"measuring {name} ...")
+        _write(f"\n### {title}\n")
+        for line in lines():
+            _write(line)
+
+
+def _machine() -> str:
+    cpu = next(
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if "model name" in line), platform.machine()
+    )
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({cpu}), Python {platform.python_version()}, "
+        f"commit {commit.stdout.strip() or '?'}{load}"
+    )
+
+
+def _lines(file: str) -> list[str]:
+    path = Path(file)
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"  {line}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The command is killed, stopped, or started twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+from connector.sandbox.fault_plan import Fault
+from connector.shop_run import SYNC_LEASE
+from connector.state.leases import Lease
+from tests.faults.little_till import alpha, beta, crowded
+from tests.faults.shop_world import World
+
+IN_FLIGHT = 8 * 50  # records, at most
+KILLED_AT = (("till", "/closed_sales/"), ("crm", "/v1/customers"), ("crm", "/v1/orders"))
+PATIENCE = 60.0
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.02)
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """The command and everything it started."""
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_second_sync_of_the_same_shop_fails_at_once_names_the_holder_and_makes_no_call(world: World) -> None:
+    with world.opened() as run, Lease.acquire(run.state.db, "alpha", SYNC_LEASE):
+        second = world.sync()
+
+    assert (second.status, second.exit_code) == ("failed", 1)
+    assert f":{os.getpid()}:" in second.message
+    assert not world.requests("till")
+    assert not world.requests("crm")
+    assert world.sync().status == "delivered"
+
+
+def test_a_second_command_for_the_same_shop_ends_at_once_while_the_first_goes_on(world: World) -> None:
+    world.break_till(Fault(kind="hang", path="/closed_sales/", seconds=30.0))
+    first = world.command("sync", "--json")
+    try:
+        wait_for(lambda: world.requests("till", "/customers/"), "a call to the till")
+        before = len(world.requests("till")) + len(world.requests("crm"))
+        code, document, _ = world.run("sync")
+        after = [entry for entry in world.requests("till") if "/closed_sales/" not in entry["path"]]
+
+        assert (code, document["shops"][0]["status"]) == (1, "failed")
+        assert str(first.pid) in document["shops"][0]["message"] or "held by" in document["shops"][0]["message"]
+        assert len(after) + len(world.requests("crm")) <= before
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.communicate()
+
+
+def test_two_first_syncs_at_once_from_two_homes_make_one_source_per_store(
+    make_world: Callable[..., World], undisturbed: Callable[..., Any]
+) -> None:
+    world = make_world(latency=0.1)
+    world.sandbox.till.switches.concurrency = 60
+    both = [world.command("sync", "--json", home=world.folder / f"home{number}") for number in range(2)]
+    documents = [json.loads(process.communicate(timeout=120)[0]) for process in both]
+
+    assert [document["exit_code"] for document in documents] == [0, 0]
+    assert world.end_state() == undisturbed(alpha())
+    posts = world.requests("crm", "/v1/data-sources", "POST")
+    assert {entry["status"] for entry in posts} - {200} <= {400}  # one of them came too late, and looked again
+    assert len(world.crm().definitions) == 1
+
+
+def test_killed_again_and_again_it_ends_as_if_undisturbed_and_sends_little_twice(
+    make_world: Callable[..., World], undisturbed: Callable[..., Any]
+) -> None:
+    world = make_world(crowded(), latency=0.05)
+    chance = random.Random(11)
+    for side, path in KILLED_AT:
+        process = world.command("sync", "--json")
+        before = len(world.requests(side, path))
+        wait_for(lambda: len(world.requests(side, path)) > before, f"a request to {path}")  # noqa: B023
+        time.sleep(chance.random() * 0.1)
+        whole = family(process.pid)
+        process.kill()
+        process.communicate()
+        wait_for(lambda: not alive(whole), "the end of all its processes")  # noqa: B023
+    code, document, _ = world.run("sync")
+
+    assert (code, document["shops"][0]["status"]) == (0, "delivered")
+    assert world.end_state() == undisturbed(crowded())
+    for entity, name in (("customers", "customer_id"), ("orders", "order_id"), ("products", "product_id")):
+        times = Counter(item[name] for item in world.sent(entity))
+        assert times.total() - len(times) <= KILLED_AT.count(("crm", f"/v1/{entity}")) * IN_FLIGHT
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_from_outside_it_ends_within_seconds_says_so_and_loses_nothing(
+    make_world: Callable[..., World], undisturbed: Callable[..., Any], stop: signal.Signals
+) -> None:
+    world = make_world()
+    world.break_till(Fault(kind="hang", path="/closed_sales/", seconds=20.0))
+    process = world.command("sync", "--json")
+    wait_for(lambda: world.requests("till", "/customers/"), "a call to the till")
+    whole = family(process.pid)
+
+    asked_at = time.monotonic()
+    process.send_signal(stop)
+    out, err = process.communicate(timeout=60)
+
+    assert time.monotonic() - asked_at < 10
+    assert process.returncode == 1
+    assert "next run" in err
+    assert "Traceback" not in err
+    document = json.loads(out)
+    assert (document["ok"], document["exit_code"]) == (False, 1)
+    wait_for(lambda: not alive(whole), "the end of all its processes")
+    world.mend()
+    assert world.sync().status == "delivered"  # the lease of the dead one holds nobody up
+    assert world.end_state() == undisturbed(alpha())
+
+
+def test_a_shop_whose_till_hangs_does_not_delay_another_shop(make_world: Callable[..., World]) -> None:
+    world = make_world(alpha(), beta())
+    world.break_till(Fault(kind="hang", path="^/alpha/", seconds=60.0))
+
+    process = world.command("sync", "--json")
+    try:
+        wait_for(lambda: len(world.crm("beta").records("pos_profile")) == 8, "everything of beta")
+        assert process.poll() is None
+        assert not world.items("orders", "alpha")
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,108 @@
+"""A day, a sale or a right that cannot be had costs its neighbours nothing, and is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.sandbox.fault_plan import Fault, FaultPlan, status_fault
+from tests.sync.conftest import MakeWorld
+from tests.sync.world import Ran, World, day, sale, till_account
+
+
+def break_till(world: World, status: int, path: str) -> None:
+    world.sandbox.till_server.faults = FaultPlan([status_fault(status, path=path)])
+
+
+def mend(world: World) -> None:
+    world.sandbox.till_server.faults = FaultPlan()
+    world.record()
+
+
+def outcome(ran: Ran) -> tuple[int, str]:
+    return ran.code, ran.shop()["status"]
+
+
+@pytest.mark.parametrize("status", [404, 418])
+def test_a_day_of_a_store_that_cannot_be_read_is_told_and_all_others_are_delivered(world: World, status: int) -> None:
+    break_till(world, status, f"closed_sales/2/{day(5):%Y/%m/%d}")
+    ran = world.sync()
+    assert outcome(ran) == (1, "failed")
+    assert f"sales of store 2 on {day(5)} were not read" in ran.shop()["message"]
+    assert sorted(world.held_by_id("orders", "order_id")) == ["a_501", "a_504", "a_508"]
+    mend(world)
+    assert outcome(world.sync()) == (0, "delivered")
+    assert sorted(world.held_by_id("orders", "order_id")) == ["a_501", "a_502", "a_504", "a_508"]
+    assert world.days_read()[2][0] == str(day(5))
+    assert str(day(5)) not in world.days_read()[1]
+
+
+def test_a_store_whose_sales_may_not_be_read_is_told_and_the_others_are_delivered(world: World) -> None:
+    break_till(world, 403, "closed_sales/2/")
+    ran = world.sync()
+    assert outcome(ran) == (1, "failed")
+    assert sorted(world.held_by_id("orders", "order_id")) == ["a_501", "a_504", "a_508"]
+    mend(world)
+    assert outcome(world.sync()) == (0, "delivered")
+    assert "a_502" in world.held_by_id("orders", "order_id")
+
+
+def test_a_right_that_is_missing_for_the_stock_stops_neither_customers_nor_orders(world: World) -> None:
+    world.sandbox.till.switches.forbidden = ["stock_available"]
+    ran = world.sync()
+    assert outcome(ran) == (1, "failed")
+    assert "scope read_inventory" in ran.shop()["message"]
+    assert sorted(world.held_by_id("orders", "order_id")) == ["a_501", "a_502", "a_504", "a_508"]
+    assert len(world.held("customers")) == 3
+    assert not world.held("products")
+
+
+@pytest.mark.parametrize("status", [404, 418])
+def test_without_bulk_lines_the_sales_own_pages_are_read(world: World, status: int) -> None:
+    break_till(world, status, "products_sold")
+    assert outcome(world.sync()) == (0, "delivered")
+    assert sorted(world.held_by_id("orders", "order_id")) == ["a_501", "a_502", "a_504", "a_508"]
+
+
+@pytest.mark.parametrize("status", [404, 418, 503])
+def test_a_sale_whose_own_page_does_not_come_is_refused_and_its_day_is_read_again(world: World, status: int) -> None:
+    faults = [status_fault(404, path="products_sold"), status_fault(status, path="/sales/504")]
+    world.sandbox.till_server.faults = FaultPlan(faults)
+    ran = world.sync()
+    assert outcome(ran) == (3, "refused")
+    assert (ran.row("orders", 1)["sent"], ran.row("orders", 1)["refused"]) == (2, 1)
+    mend(world)
+    assert outcome(world.sync()) == (0, "delivered")
+    assert "a_504" in world.held_by_id("orders", "order_id")
+    assert str(day(4)) in world.days_read()[1]
+
+
+def test_a_sale_that_can_never_be_read_does_not_keep_its_day_open(make_world: MakeWorld) -> None:
+    world = make_world([till_account(first_day=day(6))])
+    rows = [{**sale(501, day(5)), "customer_id": "abc"}]
+    fault = Fault(kind="answer", status=200, path=f"closed_sales/1/{day(5):%Y/%m/%d}", body=rows)
+    world.sandbox.till_server.faults = FaultPlan([fault])
+    assert outcome(world.sync()) == (3, "refused")
+    world.record()
+    world.sync()
+    assert str(day(5)) not in world.days_read()[1]
+
+
+def test_a_till_that_answers_for_no_day_is_not_asked_for_all_of_them(make_world: MakeWorld) -> None:
+    world = make_world([till_account(first_day=day(60))])
+    break_till(world, 503, "closed_sales")
+    ran = world.sync("--only", "orders")
+    assert outcome(ran) == (1, "failed")
+    assert "in a row" in ran.shop()["message"]
+    assert len({call for call in world.till_calls() if call.startswith("closed_sales")}) <= 10 + 20
+
+
+def test_what_was_read_ahead_when_the_quota_ends_is_delivered(make_world: MakeWorld) -> None:
+    """The first day is so slow that the quota ends meanwhile; the days after it that were read are not read in vain."""
+    sales = [sale(1000 + ago, day(ago)) for ago in range(40)]
+    world = make_world([till_account(first_day=day(39), sales=sales)])
+    world.sandbox.till.switches.quota = 22
+    slow = Fault(kind="hang", path=f"closed_sales/1/{day(39):%Y/%m/%d}", seconds=1.0)
+    world.sandbox.till_server.faults = FaultPlan([slow])
+    ran = world.sync("--only", "orders")
+    assert outcome(ran) == (4, "quota")
+    assert ran.row("orders", 1)["sent"] > 0

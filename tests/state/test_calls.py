@@ -1,0 +1,101 @@
+"""The quota: counted before each call, never overrun, and asked anew every month of the account's own time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from connector.pos.protocol import QuotaReached
+from connector.state.calls import MonthlyCalls, Quota
+from connector.state.memory import Memory
+
+
+class Clock:
+    def __init__(self, moment: str) -> None:
+        self.set(moment)
+
+    def set(self, moment: str) -> None:
+        self.now = datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock("2026-11-10T12:00")
+
+
+def test_a_call_counts_before_it_is_made_and_for_everyone(db, clock) -> None:
+    mine = MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock)
+    theirs = MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock)
+    mine.spend()
+    mine.spend()
+    theirs.spend()
+
+    assert mine.usage() == theirs.usage() == Quota("2026-11", 3, 10)
+    assert (mine.spent, theirs.spent) == (2, 1)
+
+
+def test_the_call_beyond_the_limit_is_refused_and_not_counted(db, clock) -> None:
+    counter = MonthlyCalls(db, "maison-lea", monthly_calls=2, clock=clock)
+    counter.spend()
+    counter.spend()
+
+    with pytest.raises(QuotaReached, match=r"maison-lea used 2 of 2 calls in 2026-11.*next month begins"):
+        counter.spend()
+    assert counter.usage().used == counter.spent == 2
+
+
+def test_the_limit_grows_with_the_stores_that_become_known(db, clock) -> None:
+    memory = Memory(db, "maison-lea")
+    counter = MonthlyCalls(db, "maison-lea", monthly_calls=10, memory=memory, clock=clock)
+    assert counter.usage().limit == 10
+
+    memory.learn("stores", "3")
+    assert counter.usage().limit == 30
+    memory.learn("stores", "4")
+    assert counter.usage().limit == 40
+
+
+def test_a_month_begins_in_the_time_zone_of_the_account(db, clock) -> None:
+    memory = Memory(db, "maison-lea")
+    counter = MonthlyCalls(db, "maison-lea", monthly_calls=1, memory=memory, clock=clock)
+    clock.set("2026-10-31T23:30")
+    counter.spend()
+    assert counter.usage() == Quota("2026-10", 1, 1)
+
+    memory.learn("time_zone", "Europe/Paris")
+    counter.spend()
+    assert counter.usage() == Quota("2026-11", 1, 1)
+
+
+def test_accounts_do_not_share_their_calls(db, clock) -> None:
+    MonthlyCalls(db, "maison-lea", monthly_calls=1, clock=clock).spend()
+
+    assert MonthlyCalls(db, "other", monthly_calls=1, clock=clock).usage().used == 0
+
+
+def test_a_till_that_says_stop_is_not_asked_again_before_the_next_month(db, clock) -> None:
+    counter = MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock)
+    counter.spend()
+    counter.stop()
+
+    with pytest.raises(QuotaReached, match="The till answered that the quota is reached"):
+        counter.spend()
+    assert counter.usage().used == 1
+
+    clock.set("2026-12-01T00:00")
+    counter.spend()
+    assert counter.usage() == Quota("2026-12", 1, 10)
+
+
+def test_processes_that_race_for_the_last_calls_never_overrun_the_limit(place, workers: Callable) -> None:
+    crowd = [workers(place, "spends", "maison-lea", 150) for _ in range(3)]
+    for worker in crowd:
+        worker.go()
+
+    assert sum(int(worker.line()) for worker in crowd) == 150
+    assert MonthlyCalls(place.open(), "maison-lea", monthly_calls=150).usage().used == 150

@@ -1,0 +1,27 @@
+"""`connector demo --json`: the sample shops, and exit 0 only if the three counts agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sync.conftest import MakeWorld
+
+
+@pytest.mark.slow
+def test_the_demo_delivers_the_samples_and_its_three_counts_agree(make_world: MakeWorld) -> None:
+    ran = make_world().run("demo", "--json")
+    assert (ran.code, ran.document["ok"], ran.document["exit_code"]) == (0, True, 0)
+    assert {shop["shop"]: shop["status"] for shop in ran.document["shops"]} == {
+        "maison-lea": "refused",
+        "atelier-noa": "delivered",
+    }
+    for shop, lines in ran.document["reconciliation"].items():
+        rows = {(row["entity"], row["store_id"]): row for row in ran.shop(shop)["entities"]}
+        assert len(lines) == len(rows) - 1  # all but the data sources
+        for line in lines:
+            row = rows[line["entity"], line["store_id"]]
+            assert line["agrees"]
+            assert line["till"] == line["ledger"] == line["crm"] == row["sent"]
+            assert line["read"] == row["read"]
+            if line["entity"] == "orders":
+                assert line["till_amount"] == line["ledger_amount"] == line["crm_amount"]
