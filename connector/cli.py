@@ -245,9 +245,7 @@ def sandbox(
         except ValueError as error:
             raise Mistakes({"where": "--faults", "message": str(error)}) from None
         options["accounts"] = _dataset(dataset)
-        if not _is_sandboxs(shops):
-            message = f"{shops} was not written by the sandbox and is left alone; name another file"
-            raise Mistakes({"where": "--shops", "message": message})
+        _not_to_be_overwritten(shops)
         try:
             run_forever(home() / "sandbox" / dataset, SAMPLES, shops_yaml=shops, on_ready=ready, **options)
         except OSError as error:
@@ -260,7 +258,13 @@ def sandbox(
 
 
 @app.command()
-def demo(as_json: AsJson = False) -> None:
+def demo(
+    shops: Annotated[
+        Path | None,
+        typer.Option("--shops", help="Where to write its configuration; else in a folder of its own."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Delivers the sample shops into a fresh sandbox, and compares what was read, noted and held."""
 
     def work() -> tuple[dict[str, Any], int]:
@@ -269,8 +273,10 @@ def demo(as_json: AsJson = False) -> None:
         from connector import console
         from connector.demo import demonstrate
 
+        if shops is not None:
+            _not_to_be_overwritten(shops)
         with console.progress(["maison-lea", "atelier-noa"]) as watch:
-            done = demonstrate(watch, lambda text: console.err.print(text))
+            done = demonstrate(watch, lambda text: console.err.print(text), shops)
         lines = {
             shop: [asdict(line) | {"till": line.till, "agrees": line.agrees} for line in found]
             for shop, found in done.lines.items()
@@ -284,7 +290,7 @@ def demo(as_json: AsJson = False) -> None:
             said = "everything agrees" if done.agrees else "the counts do NOT agree"
             console.out.print(f"{said}; to look around (the sandbox is gone, its state is not):")
             we = sys.argv[0] if Path(sys.argv[0]).name == "connector" else "python -m connector"
-            command = f"CONNECTOR_HOME={done.folder} {we} status --shops {done.folder / 'shops.yaml'}"
+            command = f"CONNECTOR_HOME={done.folder} {we} status --shops {done.shops_file}"
             console.out.print(f"  {command}", soft_wrap=True)
         return {**done.document, "ok": done.agrees, "exit_code": code, "reconciliation": lines}, code
 
@@ -406,10 +412,12 @@ def _day(option: str, text: str | None) -> date | None:
         raise Mistakes({"where": option, "message": f"{text!r} is not a day: write YYYY-MM-DD"}) from None
 
 
-def _is_sandboxs(file: Path) -> bool:
-    """Whether the sandbox may write this file: it is not there, empty, or its own of an earlier time."""
+def _not_to_be_overwritten(file: Path) -> None:
+    """The sandbox writes only where no file is, or an empty one, or its own of an earlier time."""
     text = file.read_text("utf-8", "replace") if file.exists() else ""
-    return not text or text.startswith("# Written by the sandbox")
+    if text and not text.startswith("# Written by the sandbox"):
+        message = f"{file} was not written by the sandbox and is left alone; name another file"
+        raise Mistakes({"where": "--shops", "message": message})
 
 
 def _dataset(name: str) -> list[Any] | None:

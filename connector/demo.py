@@ -30,6 +30,7 @@ class Demonstration:
     """What the demo did: the sync's document, and per shop the three counts."""
 
     folder: Path
+    shops_file: Path
     document: dict[str, Any]
     lines: dict[str, list[Line]]
 
@@ -44,8 +45,11 @@ class Demonstration:
         )
 
 
-def demonstrate(watch: Watch, say: Callable[[str], None]) -> Demonstration:
-    """Starts the sandbox, syncs every sample shop into it as production would, and counts. Starts from nothing each time."""
+def demonstrate(watch: Watch, say: Callable[[str], None], shops_file: Path | None = None) -> Demonstration:
+    """Starts the sandbox, syncs every sample shop into it as production would, and counts. Starts from nothing each time.
+
+    The sandbox's configuration is written to `shops_file`, by default in the demo's own folder.
+    """
     from connector.sandbox.serve import Sandbox
 
     folder = home() / "demo"
@@ -54,7 +58,7 @@ def demonstrate(watch: Watch, say: Callable[[str], None]) -> Demonstration:
     os.environ[HOME_VARIABLE] = str(folder)
     for variable in _NOT_THE_DEMOS:
         os.environ.pop(variable, None)
-    shops_file = folder / "shops.yaml"
+    shops_file = shops_file.absolute() if shops_file else folder / "shops.yaml"
     with Sandbox(folder / "sandbox", SAMPLES) as sandbox:
         sandbox.write_shops_yaml(shops_file)
         say(f"sandbox: till at {sandbox.till_url}, ShopiMind at {sandbox.crm_url}")
@@ -64,7 +68,7 @@ def demonstrate(watch: Watch, say: Callable[[str], None]) -> Demonstration:
         for shop, report in zip(shops, document["shops"], strict=True):
             if report["entities"]:
                 lines[shop.key] = _counted(shop, report)
-    return Demonstration(folder, document, lines)
+    return Demonstration(folder, shops_file, document, lines)
 
 
 def _counted(shop: Shop, report: dict[str, Any]) -> list[Line]:

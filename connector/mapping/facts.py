@@ -14,7 +14,7 @@ from connector.mapping.context import ShopContext
 _SALE_FACTS: list[pa.Field[Any]] = [
     pa.field("sale_id", pa.int64()),
     pa.field("store_id", pa.int64()),
-    pa.field("day", pa.string()),
+    pa.field("day", pa.string()),  # YYYY-MM-DD, the closing day it was listed under
     pa.field("customer_id", pa.int64()),  # 0 = anonymous
     pa.field("closed_at", pa.int64()),  # seconds since 1970 UTC; null: unreadable
     pa.field("cents", pa.int64()),  # the sale's total; null: unreadable

@@ -8,39 +8,11 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import BigInteger, ColumnElement, Select, cast, delete, func, select, update
 
+from connector.mapping.facts import SALE_FACTS, SALE_GROUPS
 from connector.state.database import Database, upsert
 from connector.state.tables import closed_sales
 
-
-def _columns(*columns: pa.Field[Any]) -> pa.Schema:
-    return pa.schema(columns)
-
-
-SALE_FACTS = _columns(
-    pa.field("sale_id", pa.int64()),
-    pa.field("store_id", pa.int64()),
-    pa.field("day", pa.string()),  # YYYY-MM-DD, the closing day it was listed under
-    pa.field("customer_id", pa.int64()),  # 0 = anonymous
-    pa.field("closed_at", pa.int64()),  # epoch seconds; null when it cannot be read
-    pa.field("cents", pa.int64()),  # the sale's total; null when it cannot be read
-    pa.field("currency", pa.string()),
-    pa.field("kind", pa.string()),  # the caller's word for what the rules make of it
-    pa.field("sent", pa.bool_()),  # whether it is delivered as an order
-)
-
-GROUPS = _columns(
-    pa.field("customer_id", pa.int64()),
-    pa.field("store_id", pa.int64()),
-    pa.field("currency", pa.string()),
-    pa.field("kind", pa.string()),
-    pa.field("sent", pa.bool_()),
-    pa.field("sales", pa.int64()),
-    pa.field("cents", pa.int64()),  # null when no total of the group could be read
-    pa.field("first_closed", pa.int64()),
-    pa.field("last_closed", pa.int64()),
-)
-
-TOTALS = _columns(
+_TOTALS: list[pa.Field[Any]] = [
     pa.field("store_id", pa.int64()),
     pa.field("day", pa.string()),
     pa.field("currency", pa.string()),
@@ -48,7 +20,8 @@ TOTALS = _columns(
     pa.field("sent", pa.bool_()),
     pa.field("sales", pa.int64()),
     pa.field("cents", pa.int64()),
-)
+]
+TOTALS = pa.schema(_TOTALS)
 
 _IDS = 5_000  # in one statement; both databases take 32,766
 
@@ -107,7 +80,7 @@ class SalesRead:
         return found
 
     def groups(self, customer_ids: Collection[int] | None = None) -> pa.Table:
-        """`GROUPS`: the sales of those customers (default: of all, anonymous included) summed up, in no order."""
+        """`SALE_GROUPS`: the sales of those customers (default: of all, anonymous included) summed up, in no order."""
         table = closed_sales
         key = (table.c.customer_id, table.c.store_id, table.c.currency, table.c.kind, table.c.sent)
         query = (
@@ -122,8 +95,10 @@ class SalesRead:
             .group_by(*key)
         )
         if customer_ids is None:
-            return self._table([query], GROUPS)
-        return self._table([query.where(table.c.customer_id.in_(chunk)) for chunk in _chunks(customer_ids)], GROUPS)
+            return self._table([query], SALE_GROUPS)
+        return self._table(
+            [query.where(table.c.customer_id.in_(chunk)) for chunk in _chunks(customer_ids)], SALE_GROUPS
+        )
 
     def totals(self, first: str | None = None, last: str | None = None) -> pa.Table:
         """`TOTALS` of the closing days `first` to `last`, both inclusive (default: all), by store and day."""

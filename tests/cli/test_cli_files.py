@@ -36,9 +36,10 @@ def test_a_mistake_in_the_file_is_told_with_its_line(run: Run) -> None:
     assert "shops.yaml:3: shops[0].lable: unknown key; did you mean label?\n" in err
 
 
-def test_the_sandbox_leaves_a_file_of_somebody_else_alone(run: Run) -> None:
+@pytest.mark.parametrize("command", [["sandbox", "--till-port", "0", "--crm-port", "0"], ["demo"]])
+def test_a_sandbox_leaves_a_file_of_somebody_else_alone(run: Run, command: list[str]) -> None:
     Path("shops.yaml").write_text("shops: []  # mine\n")
-    code, _, err = run("sandbox", "--till-port", "0", "--crm-port", "0")
+    code, _, err = run(*command, "--shops", "shops.yaml")
     assert code == 2
     assert "was not written by the sandbox" in err
     assert Path("shops.yaml").read_text() == "shops: []  # mine\n"

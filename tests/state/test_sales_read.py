@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from connector.state.sales_read import GROUPS, SALE_FACTS, TOTALS, SalesRead
+from connector.mapping.facts import SALE_FACTS, SALE_GROUPS
+from connector.state.sales_read import TOTALS, SalesRead
 
 
 def facts(*sales: dict[str, Any]) -> pa.Table:
@@ -35,7 +36,7 @@ def test_groups_sum_up_per_customer_store_currency_and_kind(read: SalesRead) -> 
     )
     groups = read.groups()
 
-    assert groups.schema == GROUPS
+    assert groups.schema == SALE_GROUPS
     rows = sorted((tuple(row.values()) for row in groups.to_pylist()), key=repr)
     assert rows == [
         (7, 1, "CHF", "sale", True, 1, 1200, 1000, 1000),

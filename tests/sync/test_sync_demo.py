@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from connector.config import load_shops
 from tests.sync.conftest import MakeWorld
 
 
 @pytest.mark.slow
 def test_the_demo_delivers_the_samples_and_its_three_counts_agree(make_world: MakeWorld) -> None:
-    ran = make_world().run("demo", "--json")
+    world = make_world()
+    ran = world.run("demo", "--json", "--shops", str(world.folder / "demo.yaml"))
+    assert {shop.key for shop in load_shops(world.folder / "demo.yaml")} == {"maison-lea", "atelier-noa"}
     assert (ran.code, ran.document["ok"], ran.document["exit_code"]) == (0, True, 0)
     assert {shop["shop"]: shop["status"] for shop in ran.document["shops"]} == {
         "maison-lea": "refused",
