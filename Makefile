@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv --no-config pip compile pyproject.toml --universal --python-ve
 	--generate-hashes --no-strip-extras --no-annotate --no-emit-index-url --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo dev test lint format bench lock clean
+.PHONY: help setup setup-dev demo dev test test-shared lint format bench soak lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,9 @@ dev: setup ## the sandbox and the Dagster UI on it, until Ctrl-C; ARGS="--port 3
 test: setup-dev ## the test suite; ARGS="tests/config -k consent" narrows it
 	@$(BIN)/python -m pytest $(ARGS)
 
+test-shared: setup-dev ## the end-to-end tests with the state in PostgreSQL and on object storage; ARGS as above
+	@$(BIN)/python -m pytest --state postgresql+s3 $(or $(ARGS),tests/sync tests/faults tests/assets)
+
 lint: setup-dev ## format, lint and types, changing nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -36,6 +39,9 @@ format: setup-dev ## rewrites the code as `make lint` wants it
 
 bench: setup-dev ## the measurements that docs/ quotes
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: setup-dev ## 1,000 schedules of faults, a million records; the figures go into docs/reliability.md; ARGS="--schedules 50" for less
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 # runtime.txt comes second and takes dev.txt's versions, so that both locks agree.
 lock: setup-dev ## newest versions that pyproject.toml allows, into requirements/

@@ -13,19 +13,24 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, make_url
+import pyarrow as pa
+from sqlalchemy import URL, Connection, Engine, Select, Table, create_engine, event, exc, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from connector.state import schema
-from connector.state.errors import StateError
+from connector.state.errors import StateError, StateMistake
 
 URL_VARIABLE = "CONNECTOR_DATABASE_URL"
 FILE_NAME = "state.sqlite"
 LOCK_SECONDS = 30
+_NOTHING_DONE = "Nothing was done. It looks like postgresql+psycopg://user:password@host/database."
+_making_files = threading.Lock()
+_PIECE = 10_000  # rows that are Python objects at one time
 
 # Mistakes in our own statements: these must stay visible as what they are.
 _OURS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
+_FORBIDDEN = "42501"  # not one of them, though the driver says so: PostgreSQL's user lacks a right
 
 
 class Database:
@@ -56,6 +61,17 @@ class Database:
         with self._spoken(), self._readers.begin() as connection:
             yield connection
 
+    def table(self, query: Select[*tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+        """The rows of a query as columns, read piece by piece: a million of them take no more than their values do."""
+        pieces = []
+        with self.read() as connection:
+            for rows in connection.execute(query, execution_options={"yield_per": _PIECE}).partitions():
+                columns = zip(*rows, strict=True)
+                pieces.append(
+                    pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+                )
+        return pa.concat_tables([schema.empty_table(), *pieces])
+
     def close(self) -> None:
         """Gives the connections back."""
         self.engine.dispose()
@@ -64,8 +80,10 @@ class Database:
     def _spoken(self) -> Iterator[None]:
         try:
             yield
-        except _OURS:
-            raise
+        except _OURS as error:
+            if getattr(error.orig, "sqlstate", None) != _FORBIDDEN:
+                raise
+            raise StateError(_sentence(self.engine.url, error)) from error
         except (exc.DBAPIError, exc.TimeoutError, sqlite3.Error) as error:  # the last: from `_prepare_sqlite`
             raise StateError(_sentence(self.engine.url, error)) from error
 
@@ -75,7 +93,7 @@ def open_database(home: Path, url: str | None = None) -> Database:
 
     Raises `StateError` when it cannot be opened, or when a newer version of the connector wrote it.
     """
-    address = _address(home, url or os.environ.get(URL_VARIABLE) or None)
+    address = database_address(home, url)
     database = Database(_sqlite(address) if address.get_backend_name() == "sqlite" else _postgresql(address))
     try:
         with database.read() as connection:
@@ -121,32 +139,40 @@ def _upsert_text(dialect: str, table: Table, columns: tuple[str, ...], update: t
     )
 
 
-def _address(home: Path, url: str | None) -> URL:
-    if url is None:
+def database_address(home: Path, url: str | None = None) -> URL:
+    """Where `open_database` looks. Raises `StateMistake`, which never quotes the URL, when that can be no database."""
+    url = url or os.environ.get(URL_VARIABLE)
+    if not url:
         return URL.create("sqlite", database=str(home / FILE_NAME))
     try:
         address = make_url(url)
-        backend = address.get_backend_name()
-    except exc.ArgumentError as error:
-        raise StateError(
-            f"{URL_VARIABLE} is not a database URL. Nothing was done. "
-            "It looks like postgresql+psycopg://user:password@host/database."
-        ) from error
-    if backend not in ("sqlite", "postgresql"):
-        raise StateError(f"{URL_VARIABLE} names {backend}; the state can be kept in PostgreSQL or SQLite only.")
-    return address.set(drivername="postgresql+psycopg") if address.drivername == "postgresql" else address
+    except (exc.ArgumentError, ValueError):  # not chained: they may come to quote the password
+        raise StateMistake(URL_VARIABLE, f"{URL_VARIABLE} is not a database URL. {_NOTHING_DONE}") from None
+    backend = address.drivername.partition("+")[0]
+    if backend == "sqlite":
+        return address
+    if backend != "postgresql":
+        raise StateMistake(
+            URL_VARIABLE, f"{URL_VARIABLE} names {backend}; the state can be kept in PostgreSQL or SQLite only."
+        )
+    if "@" in (address.host or ""):
+        raise StateMistake(URL_VARIABLE, f"{URL_VARIABLE} has an @ too many. {_NOTHING_DONE} In a password it is %40.")
+    _check_options(address)
+    return address.set(drivername="postgresql+psycopg")
+
+
+def _check_options(address: URL) -> None:
+    import psycopg  # here, because its import takes time that a state in SQLite need not wait for
+    from psycopg.conninfo import make_conninfo
+
+    try:
+        make_conninfo(**dict.fromkeys(address.query, "1"))
+    except psycopg.Error as error:
+        raise StateMistake(URL_VARIABLE, f"{URL_VARIABLE} has an {str(error).strip()}. {_NOTHING_DONE}") from None
 
 
 def _sqlite(address: URL) -> Engine:
-    file = Path(address.database or "")
-    try:
-        # SQLite gives its -wal and -shm files the mode of this one.
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise StateError(
-            f"The state database {file} could not be opened ({error.strerror}). Nothing was done. "
-            "Check that the directory exists and can be written."
-        ) from error
+    _make_private(Path(address.database or ""))
     engine = create_engine(
         address,
         hide_parameters=True,
@@ -156,6 +182,27 @@ def _sqlite(address: URL) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """A new file has mode 0600, and SQLite gives its -wal and -shm files the same.
+
+    A file that is there is not opened: closing it would give up the locks that this process holds on it (POSIX), and the
+    next process to leave would remove the log of writes under us.
+    """
+    with _making_files:
+        try:
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            return
+        except FileExistsError:
+            why = None if os.access(file, os.R_OK | os.W_OK) else "Permission denied"
+        except OSError as error:
+            why = error.strerror
+    if why:
+        raise StateError(
+            f"The state database {file} could not be opened ({why}). Nothing was done. "
+            "Check that the directory exists and can be written."
+        )
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
@@ -181,15 +228,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgresql(address: URL) -> Engine:
-    try:
-        engine = create_engine(
-            address, hide_parameters=True, pool_pre_ping=True, max_overflow=-1, connect_args={"connect_timeout": 10}
-        )
-    except ImportError as error:
-        raise StateError(
-            f"{URL_VARIABLE} names PostgreSQL, but its driver is not installed ({error.name} is missing). "
-            "Nothing was done. Install the extra: pip install 'pos-to-shopimind[postgres]'."
-        ) from error
+    usual = {"connect_timeout": 10} if "connect_timeout" not in address.query else {}
+    engine = create_engine(address, hide_parameters=True, pool_pre_ping=True, max_overflow=-1, connect_args=usual)
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
 
@@ -212,13 +252,21 @@ _SQLITE_SENTENCES = {
 }
 
 
+_SERVER_ADVICE = (
+    f"Check that it runs, can be reached, and takes the user, the password and the database of {URL_VARIABLE}; "
+    "then run again"
+)
+
+
 def _sentence(url: URL, error: Exception) -> str:
     """What happened, for the one who reads it at night. Never holds a password or a row."""
     kept = "What was committed before is kept, the last step is undone."
     origin = getattr(error, "orig", None) or error
     said = (str(origin).strip() or type(origin).__name__).splitlines()[0]
-    place = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
-    name = getattr(origin, "sqlite_errorname", "")
-    known = [sentence for code, sentence in _SQLITE_SENTENCES.items() if name.startswith(code)]
-    advice = known[0] if known else "Check that it runs and can be reached, then run again"
+    if url.get_backend_name() == "sqlite":
+        place, name = url.database, getattr(origin, "sqlite_errorname", "")
+        known = [sentence for code, sentence in _SQLITE_SENTENCES.items() if name.startswith(code)]
+        advice = known[0] if known else "Check the file and its disk, then run again"
+    else:
+        place, advice = url.set(query={}).render_as_string(hide_password=True), _SERVER_ADVICE
     return f"The state database {place} could not be used ({said}). {kept} {advice}."

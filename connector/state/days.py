@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from connector.state.database import Database, upsert
 from connector.state.tables import days
@@ -36,6 +36,12 @@ class Days:
         with self._db.begin() as connection:
             connection.execute(update(days).where(ahead).values(complete=False))
             upsert(connection, days, rows, update=["complete"])
+
+    def reopen(self, connection: Connection, pairs: Collection[tuple[int, str]]) -> None:
+        """Days (of stores) that the next run reads again, whatever was read; within the caller's transaction."""
+        for store_id, day in pairs:
+            one = (days.c.shop == self._shop) & (days.c.store_id == store_id) & (days.c.day == day)
+            connection.execute(update(days).where(one).values(complete=False))
 
     def complete_days(self, store_ids: Collection[int], now: int) -> dict[int, set[str]]:
         """The complete days of every one of these stores at epoch second `now`."""

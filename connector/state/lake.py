@@ -17,13 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
-from connector.state.errors import StateError
+from connector.state.errors import StateError, StateMistake
 from connector.state.home import private_directory
 
 LAKE_VARIABLE = "CONNECTOR_LAKE"
 ROWS = 2_000  # in a row group, and at most in a table that is read: as Python objects a row takes kilobytes
 
 _LEFT_BEHIND_SECONDS = 3600.0
+_ON_DISK = ("", "file", "local")
+_DISK_ADVICE = "Check the room on the disk and the access to it"
+_BUCKET_ADVICE = f"Check that the bucket of {LAKE_VARIABLE} exists, can be reached, and takes the credentials"
 
 
 class LakeMissing(StateError):
@@ -34,22 +37,27 @@ def open_lake(home: Path) -> Lake:
     """The lake at `$CONNECTOR_LAKE` (a path, or a URL such as `s3://bucket/path`), else in `home/lake`."""
     address = os.environ.get(LAKE_VARIABLE) or str(home / "lake")
     try:
-        root = UPath(address) if "://" in address else UPath(Path(address).expanduser().absolute())
+        # The storage's client remembers what it has listed, but other workers write there too.
+        remote = "://" in address
+        root = UPath(address, use_listings_cache=False) if remote else UPath(Path(address).expanduser().absolute())
         _ = root.fs  # tells now, not at the first write, when the storage's package is not installed
-        return Lake(root)
+        return Lake(root, home / "uploads")
     except (ImportError, ValueError) as error:
-        raise StateError(
+        raise StateMistake(
+            LAKE_VARIABLE,
             f"The lake {address} cannot be opened ({error}). Nothing was done. "
-            f"Install the package that serves it, or point {LAKE_VARIABLE} to a directory."
+            f"Install the package that serves it, or point {LAKE_VARIABLE} to a directory.",
         ) from error
 
 
 class Lake:
     """Tables by shop, name and partition. Every method raises `StateError` when the storage fails."""
 
-    def __init__(self, root: UPath) -> None:
+    def __init__(self, root: UPath, uploads: Path | None = None) -> None:
+        """`uploads` is where files lie that are on their way to object storage."""
         self.root = root
-        self._local = Path(root.path) if root.protocol in ("", "file", "local") else None
+        self._uploads = uploads or Path(tempfile.gettempdir())
+        self._local = Path(root.path) if root.protocol in _ON_DISK else None
 
     def write(self, shop: str, name: str, partition: str | None, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
         """Replaces one file by the tables, as they come, and gives their number of rows. No table makes an empty file.
@@ -82,8 +90,12 @@ class Lake:
     def exists(self, shop: str, name: str, partition: str | None = None) -> bool:
         """Whether `read` would find the file."""
         target = self._file(shop, name, partition)
-        with _storage(target, "read"):
-            return bool(target.exists())
+        try:
+            with _storage(target, "read"):
+                target.fs.info(target.path)  # `exists` takes a bucket that is gone for an absent file
+        except LakeMissing:
+            return False
+        return True
 
     def partitions(self, shop: str, name: str) -> list[str]:
         """The partitions of that name, sorted."""
@@ -103,10 +115,8 @@ class Lake:
         return folder / f"{name}.parquet" if partition is None else folder / name / f"{partition}.parquet"
 
     def _temporary(self, target: UPath) -> Path:
-        """An empty file of mode 0600: next to a local target, so that it can be renamed, else on this machine."""
-        if not self._local:
-            return _made(tempfile.mkstemp(suffix=".parquet"))
-        folder = private_directory(Path(target.path).parent)
+        """An empty file of mode 0600: next to a local target, so that it can be renamed, else among the uploads."""
+        folder = private_directory(Path(target.path).parent if self._local else self._uploads)
         _sweep(folder)
         return _made(tempfile.mkstemp(prefix=f".{target.stem}.", suffix=".tmp", dir=folder))
 
@@ -201,11 +211,17 @@ def _storage(target: UPath, done: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # an object store's client raises errors of its own
-        if isinstance(error, FileNotFoundError) and done == "read":
+        if isinstance(error, FileNotFoundError) and done == "read" and not _bucket_is_gone(error):
             raise LakeMissing(
                 f"The lake has no file {target}. It is made when the asset that it belongs to is run."
             ) from error
         raise StateError(
             f"The lake's file {target} could not be {done} ({error}). What was there before is kept. "
-            "Check the room on the disk and the access to it, then run again."
+            f"{_DISK_ADVICE if target.protocol in _ON_DISK else _BUCKET_ADVICE}, then run again."
         ) from error
+
+
+def _bucket_is_gone(error: FileNotFoundError) -> bool:
+    """Whether all files are missing, not this one: what was read before is lost, or the address is wrong."""
+    answer = getattr(error.__cause__, "response", None) or {}
+    return bool(answer.get("Error", {}).get("Code") == "NoSuchBucket")

@@ -49,13 +49,13 @@ class SalesRead:
             )
             upsert(connection, table, rows)
 
-    def mark_unsent(self, sale_ids: Collection[int]) -> None:
-        """Sales that are no orders at ShopiMind after all, because it refused them."""
+    def mark_sent(self, sale_ids: Collection[int], *, sent: bool) -> None:
+        """Sales that are orders at ShopiMind, or no orders there after all, because it refused them."""
         table = closed_sales
         with self._db.begin() as connection:
             for chunk in _chunks(sale_ids):
                 mine = update(table).where(table.c.shop == self._shop, table.c.sale_id.in_(chunk))
-                connection.execute(mine.values(sent=False))
+                connection.execute(mine.values(sent=sent))
 
     def copy_to(self, db: Database) -> SalesRead:
         """The same sales in another database, where changing them changes nothing here."""
@@ -110,6 +110,11 @@ class SalesRead:
         if last is not None:
             query = query.where(table.c.day <= last)
         return self._table([query.group_by(*key).order_by(*key)], TOTALS)
+
+    def all(self) -> pa.Table:
+        """`SALE_FACTS` of every sale, in no order."""
+        query = select(*(closed_sales.c[name] for name in SALE_FACTS.names)).where(closed_sales.c.shop == self._shop)
+        return self._db.table(query, SALE_FACTS)
 
     def _table(self, queries: list[Select[Any]], schema: pa.Schema) -> pa.Table:
         columns: list[list[Any]] = [[] for _ in schema]

@@ -28,7 +28,7 @@ def is_current(connection: Connection) -> bool:
     if found is not None and found not in REVISIONS:
         raise StateError(
             f"The state database was written by a newer version of the connector (its schema is {found}, this version "
-            f"knows up to {HEAD}). Nothing was read or changed. Install that version, or use another CONNECTOR_HOME."
+            f"knows up to {HEAD}). Nothing was read or changed. Install that version, or keep the state elsewhere."
         )
     return found == HEAD
 

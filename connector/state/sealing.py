@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from connector.state.errors import StateError
+from connector.state.errors import StateError, StateMistake
 
 KEYS_VARIABLE = "CONNECTOR_KEYS"
 
@@ -19,29 +19,40 @@ class Sealer:
 
     def __init__(self, home: Path) -> None:
         given = [key.strip() for key in os.environ.get(KEYS_VARIABLE, "").split(",") if key.strip()]
-        self._where = KEYS_VARIABLE if given else str(home / "key")
+        self.where = KEYS_VARIABLE if given else str(home / "key")
         try:
-            self._fernet = MultiFernet([Fernet(key) for key in given or [_own_key(home / "key")]])
+            keys = [Fernet(key) for key in given or [_own_key(home / "key")]]
         except ValueError:
             # Not chained: the library's message may come to quote the key.
-            raise StateError(
-                f"{self._where} holds something that is not a key. Nothing was done. A key is 32 random bytes in "
+            message = (
+                f"{self.where} holds something that is not a key. Nothing was done. A key is 32 random bytes in "
                 "URL-safe base64; put back the right one, or what was sealed with it stays closed."
-            ) from None
+            )
+            raise (StateMistake(KEYS_VARIABLE, message) if given else StateError(message)) from None
+        self._first, self._any = keys[0], MultiFernet(keys)
+        self.has_older_keys = len(keys) > 1
 
     def seal(self, content: bytes) -> bytes:
         """What `open` turns back into `content`."""
-        return self._fernet.encrypt(content)
+        return self._first.encrypt(content)
 
     def open(self, sealed: bytes) -> bytes:
         """The content. Raises `StateError` when it was sealed with a key that is not there any more."""
         try:
-            return self._fernet.decrypt(sealed)
+            return self._any.decrypt(sealed)
         except InvalidToken:
             raise StateError(
-                f"A kept record cannot be opened with the keys of {self._where}. It is still there. "
+                f"A kept record cannot be opened with the keys of {self.where}. It is still there. "
                 f"Add the key that sealed it at the end of {KEYS_VARIABLE} (keys are separated by commas)."
             ) from None
+
+    def resealed(self, sealed: bytes) -> bytes | None:
+        """The same content sealed with the first key; None when it is already. Raises as `open` does."""
+        try:
+            self._first.decrypt(sealed)
+        except InvalidToken:
+            return self.seal(self.open(sealed))
+        return None
 
 
 def _own_key(file: Path) -> str:

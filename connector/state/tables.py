@@ -58,6 +58,7 @@ refused = Table(
     Column("last_at", BigInteger, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("run_id", Text, nullable=False),
+    Column("edition", Text),  # see connector.mapping.edition; null: to be tried again whatever it is
 )
 
 # What was set up at ShopiMind: sources, definitions, statuses.

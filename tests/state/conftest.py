@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from connector.state.database import Database, open_database
+from tests.shared_state import Databases
 
-SERVER = os.environ.get("CONNECTOR_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
 WORKER = Path(__file__).with_name("worker.py")
 REPOSITORY = WORKER.parents[2]
 
@@ -99,17 +97,7 @@ def db(place: Place) -> Iterator[Database]:
 
 
 @pytest.fixture
-def postgres_url() -> Iterator[str]:
+def postgres_url(databases: Databases) -> Iterator[str]:
     """A new, empty PostgreSQL database, dropped afterwards."""
-    pytest.importorskip("psycopg", reason="PostgreSQL is not tested: its driver is the extra `postgres`")
-    server = create_engine(make_url(SERVER), isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
-    name = f"connector_test_{uuid.uuid4().hex[:12]}"
-    try:
-        with server.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-    except Exception as error:
-        pytest.skip(f"PostgreSQL is not tested: no server at {SERVER} ({type(error).__name__})")
-    yield make_url(SERVER).set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+    with databases.new() as url:
+        yield url

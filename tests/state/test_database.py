@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import socketserver
 import sqlite3
 import stat
+import struct
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, insert, make_url, select, text, update
 
 from connector.state import database as module
 from connector.state.database import Database, open_database, upsert
-from connector.state.errors import StateError
+from connector.state.errors import StateError, StateMistake
 from connector.state.tables import account_memory, calls, provisioned, refused
+from tests.shared_state import Databases
 
 
 def rows(db: Database, table=account_memory) -> list[tuple]:
@@ -85,7 +91,7 @@ def test_upsert_takes_bytes_nulls_and_columns_named_like_keywords(db) -> None:
         "payload": b"\xff\0",
         "by": "shopimind",
     }
-    row |= {"first_at": 1, "last_at": 2, "tries": 1, "run_id": "run"}
+    row |= {"first_at": 1, "last_at": 2, "tries": 1, "run_id": "run", "edition": None}
     with db.begin() as connection:
         upsert(connection, refused, [row])
         kept = connection.execute(select(refused)).mappings().one()
@@ -219,24 +225,94 @@ def drop_from_outside(db: Database, connection: Connection) -> None:
 
 
 def test_a_server_that_cannot_be_reached_is_an_error_without_the_password(tmp_path: Path) -> None:
-    pytest.importorskip("psycopg", reason="PostgreSQL is not tested: its driver is the extra `postgres`")
-
     with pytest.raises(StateError, match=r"postgresql\+psycopg://connector:\*\*\*@127\.0\.0\.1:1/state") as caught:
         open_database(tmp_path, "postgresql+psycopg://connector:hunter2@127.0.0.1:1/state")
 
     assert "hunter2" not in str(caught.value) + str(caught.value.__cause__)
 
 
+def test_a_password_that_is_not_taken_is_an_error_that_does_not_show_it(tmp_path: Path) -> None:
+    with (
+        refusing_server() as port,
+        pytest.raises(StateError, match=r"password authentication.*takes the user") as caught,
+    ):
+        open_database(tmp_path, f"postgresql+psycopg://connector:hunter2@127.0.0.1:{port}/state?password=hunter2")
+
+    assert "hunter2" not in str(caught.value) + str(caught.value.__cause__)
+
+
+@contextmanager
+def refusing_server() -> Iterator[int]:
+    """A PostgreSQL server that takes no password; the real one here may trust everybody."""
+    message = b'SFATAL\0C28P01\0Mpassword authentication failed for user "connector"\0\0'
+
+    class Refusal(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while (start := self.request.recv(4096))[4:8] != struct.pack("!I", 196_608):  # protocol 3.0
+                if not start:
+                    return
+                self.request.sendall(b"N")  # no encryption
+            self.request.sendall(b"R" + struct.pack("!II", 8, 3))  # asks for the password
+            self.request.recv(4096)
+            self.request.sendall(b"E" + struct.pack("!I", 4 + len(message)) + message)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusal) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_a_user_without_the_right_to_make_tables_is_an_error_with_advice(
+    tmp_path: Path, databases: Databases, postgres_url: str
+) -> None:
+    with (
+        databases.new_user() as user,
+        pytest.raises(StateError, match=r"permission denied.*takes the user"),
+    ):
+        open_database(tmp_path, make_url(postgres_url).set(username=user).render_as_string(hide_password=False))
+
+
+def test_a_database_that_is_not_there_is_an_error_that_names_it(tmp_path: Path, databases: Databases) -> None:
+    with databases.new() as url:
+        pass
+
+    with pytest.raises(StateError, match=rf'database "{make_url(url).database}" does not exist.*the database of'):
+        open_database(tmp_path, url)
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("mysql://a:hunter2@127.0.0.1/state", "names mysql"), ("not a url hunter2", "is not a database URL")],
+    [
+        ("mysql://a:hunter2@127.0.0.1/state", "names mysql"),
+        ("not a url hunter2", "is not a database URL"),
+        ("postgresql://a:hunter2@127.0.0.1:port/state", "is not a database URL"),
+        ("postgresql://a:in@hunter2@127.0.0.1/state", "has an @ too many"),
+        ("postgresql://a:hunter2@127.0.0.1/state?no_such=hunter2", 'has an invalid connection option "no_such"'),
+    ],
 )
 def test_an_address_that_cannot_work_is_an_error_that_names_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, said: str
 ) -> None:
     monkeypatch.setenv("CONNECTOR_DATABASE_URL", url)
 
-    with pytest.raises(StateError, match=f"CONNECTOR_DATABASE_URL {said}") as caught:
+    with pytest.raises(StateMistake, match=f"CONNECTOR_DATABASE_URL {said}") as caught:
         open_database(tmp_path)
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_what_is_committed_after_another_process_has_come_and_gone_is_kept(tmp_path: Path) -> None:
+    """Opening the file a second time must not give up the locks by which the other process sees that we are here."""
+    first = open_database(tmp_path)
+    open_database(tmp_path).close()
+    visit = "import pathlib, sys; from connector.state import database as d; d.open_database(pathlib.Path(sys.argv[1])).close()"
+    subprocess.run([sys.executable, "-c", visit, str(tmp_path)], check=True)
+
+    with first.begin() as connection:
+        upsert(connection, account_memory, [trait("stores", "3")])
+
+    count = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM account_memory').fetchone()[0])"
+    file = str(tmp_path / "state.sqlite")
+    seen = subprocess.run([sys.executable, "-c", count, file], check=True, capture_output=True, text=True).stdout
+    first.close()
+    assert seen.strip() == "1"

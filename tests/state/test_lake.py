@@ -6,7 +6,6 @@ import os
 import resource
 import stat
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from upath import UPath
 
 from connector.state.errors import StateError
 from connector.state.lake import Lake, LakeMissing, open_lake
+from tests.shared_state import ACCESS, ObjectStorage
 
 SCHEMA = pa.schema([pa.field("id", pa.int64()), pa.field("total", pa.string())])
 
@@ -29,9 +29,21 @@ def ids(lake: Lake, name: str, partition: str | None = None) -> list[int]:
     return pa.concat_tables(lake.read("maison-lea", name, partition)).column("id").to_pylist()
 
 
+@pytest.fixture
+def bucket(object_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket that `CONNECTOR_LAKE` points to."""
+    name = object_storage.new_bucket()
+    for variable, value in object_storage.environment.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("CONNECTOR_LAKE", f"s3://{name}/some/where")
+    return name
+
+
 @pytest.fixture(params=["local", "object storage"])
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
-    return Lake(UPath(tmp_path / "lake") if request.param == "local" else UPath(f"memory://{uuid.uuid4().hex}"))
+    if request.param == "object storage":
+        request.getfixturevalue("bucket")
+    return open_lake(tmp_path)
 
 
 @pytest.fixture
@@ -185,6 +197,92 @@ def test_files_and_directories_are_for_their_owner_only(local: Lake) -> None:
     root = Path(local.root.path)
     modes = {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in [root, *root.rglob("*")]}
     assert modes == {True: 0o700, False: 0o600}
+
+
+def test_a_file_on_its_way_to_object_storage_is_for_its_owner_only_and_does_not_stay(
+    bucket: str, object_storage: ObjectStorage, tmp_path: Path
+) -> None:
+    seen: list[tuple[Path, int]] = []
+
+    def tables() -> Iterator[pa.Table]:
+        yield table(1)
+        seen.extend((file, stat.S_IMODE(file.stat().st_mode)) for file in tmp_path.rglob("*"))
+
+    open_lake(tmp_path).write("maison-lea", "pos_sales", "2026-11-01", tables(), SCHEMA)
+
+    assert object_storage.objects(bucket) == ["some/where/maison-lea/pos_sales/2026-11-01.parquet"]
+    assert [mode for _, mode in seen] == [0o700, 0o600]
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
+def test_what_a_killed_writer_left_on_its_way_to_object_storage_is_swept_up(bucket: str, tmp_path: Path) -> None:
+    lake, rest = open_lake(tmp_path), tmp_path / "uploads" / ".products.x1y2.tmp"
+    rest.parent.mkdir()
+    rest.write_bytes(b"half a customer")
+    os.utime(rest, (time.time() - 86_400,) * 2)
+
+    lake.write("maison-lea", "products", None, [table(1)], SCHEMA)
+
+    assert not rest.exists()
+
+
+def test_what_another_worker_writes_and_deletes_is_seen_at_once(
+    bucket: str, tmp_path: Path, object_storage: ObjectStorage
+) -> None:
+    lake = open_lake(tmp_path)
+    lake.write("maison-lea", "pos_sales", "2026-11-01", [table(1)], SCHEMA)
+    assert lake.partitions("maison-lea", "pos_sales") == ["2026-11-01"]
+    place = f"{bucket}/some/where/maison-lea/pos_sales"
+
+    other, keys = object_storage.client, [f"some/where/maison-lea/pos_sales/2026-11-0{day}.parquet" for day in (1, 2)]
+    other.copy_object(Bucket=bucket, CopySource=f"{place}/2026-11-01.parquet", Key=keys[1])
+    other.delete_object(Bucket=bucket, Key=keys[0])
+
+    assert lake.partitions("maison-lea", "pos_sales") == ["2026-11-02"]
+    assert lake.exists("maison-lea", "pos_sales", "2026-11-02")
+    assert not lake.exists("maison-lea", "pos_sales", "2026-11-01")
+
+
+def test_a_bucket_that_is_not_there_is_an_error_and_not_an_absent_file(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONNECTOR_LAKE", "s3://no-such-bucket/lake")
+    lake = open_lake(tmp_path)
+
+    def write() -> None:
+        lake.write("maison-lea", "products", None, [table(1)], SCHEMA)
+
+    for use in (write, lambda: lake.read("maison-lea", "products"), lambda: lake.exists("maison-lea", "products")):
+        with pytest.raises(StateError, match=r"no-such-bucket.*bucket does not exist.*CONNECTOR_LAKE") as caught:
+            use()
+        assert not isinstance(caught.value, LakeMissing)
+
+
+def test_credentials_that_are_not_taken_are_an_error_that_does_not_show_them(
+    bucket: str, tmp_path: Path, object_storage: ObjectStorage
+) -> None:
+    lake = open_lake(tmp_path)
+    with (
+        object_storage.taking_no_credentials(),
+        pytest.raises(StateError, match=r"Access Key Id.*credentials") as caught,
+    ):
+        lake.write("maison-lea", "products", None, [table(1)], SCHEMA)
+
+    assert ACCESS["AWS_SECRET_ACCESS_KEY"] not in str(caught.value)
+
+
+def test_object_storage_that_is_gone_is_an_error_and_what_was_there_is_there_when_it_is_back(
+    bucket: str, tmp_path: Path, object_storage: ObjectStorage
+) -> None:
+    lake = open_lake(tmp_path)
+    lake.write("maison-lea", "products", None, [table(1)], SCHEMA)
+    with object_storage.stopped():
+        with pytest.raises(StateError, match=r"could not be written.*Could not connect.*can be reached"):
+            lake.write("maison-lea", "products", None, [table(2)], SCHEMA)
+        with pytest.raises(StateError, match=r"could not be read.*Could not connect"):
+            lake.exists("maison-lea", "products")
+
+    assert ids(lake, "products") == [1]
 
 
 def test_the_lake_is_in_the_home_directory_unless_the_variable_names_another_place(

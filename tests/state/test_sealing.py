@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from connector.state.errors import StateError
+from connector.state.errors import StateError, StateMistake
 from connector.state.sealing import Sealer
 
 PERSON = b'{"email": "lea@example.org"}'
@@ -56,12 +56,33 @@ def test_a_new_key_in_front_seals_and_the_old_one_still_opens(tmp_path: Path, mo
     assert not (tmp_path / "key").exists()
 
 
+def test_what_an_older_key_sealed_can_be_sealed_anew_and_what_no_key_opens_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    monkeypatch.setenv("CONNECTOR_KEYS", old)
+    before = Sealer(tmp_path).seal(PERSON)
+    assert not Sealer(tmp_path).has_older_keys
+
+    monkeypatch.setenv("CONNECTOR_KEYS", f"{new},{old}")
+    both = Sealer(tmp_path)
+    assert both.has_older_keys
+    anew = both.resealed(before)
+    assert anew is not None
+    assert both.resealed(anew) is None
+
+    monkeypatch.setenv("CONNECTOR_KEYS", new)
+    assert Sealer(tmp_path).open(anew) == PERSON
+    with pytest.raises(StateError, match="cannot be opened"):
+        Sealer(tmp_path).resealed(before)
+
+
 @pytest.mark.parametrize("key", ["hunter2", "é" * 44])
 def test_a_key_that_is_none_is_an_error_that_does_not_show_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("CONNECTOR_KEYS", key)
 
-    with pytest.raises(StateError, match="CONNECTOR_KEYS holds something that is not a key") as caught:
+    with pytest.raises(StateMistake, match="CONNECTOR_KEYS holds something that is not a key") as caught:
         Sealer(tmp_path)
     assert key not in str(caught.value)
