@@ -18,12 +18,16 @@ import orjson
 import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
+from connector.pacing import NotSent, Pace
+
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 25 * 1024 * 1024  # bytes, of a request and of an answer after decompression
 TIMEOUT = 30.0  # seconds, per attempt
 RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 RETRY_AFTER_LIMIT = 60.0  # seconds; a longer wait is left to the next run
+STOPPED = "STOPPED"  # the code of a request that was told to stop before it went
+_TIME_OUTS = frozenset({"ETIMEDOUT", "ECONNABORTED"})
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # Our own log line says which attempt failed; stamina's would repeat it with the call's arguments.
@@ -163,12 +167,31 @@ def check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+Params = Mapping[str, Any] | list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is sent, the same for every attempt."""
+
+    method: str
+    path: str
+    params: Params | None
+    content: bytes | None
+    headers: Mapping[str, str] | None
+    stop: threading.Event | None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
 @dataclass
 class HttpClient:
     """Requests to one server. Safe to share between threads.
 
     `headers` go with every request (the credentials are among them, so they are never logged); `before_attempt` runs
-    before every single attempt and may raise to prevent it; `attempts` counts them.
+    before every single attempt and may raise to prevent it; `pace`, where given, says when each may go; `attempts`
+    counts them.
     """
 
     base_url: str
@@ -177,6 +200,7 @@ class HttpClient:
     connections: int = 8
     timeout: float = TIMEOUT
     before_attempt: Callable[[], None] | None = None
+    pace: Pace | None = None
     attempts: int = 0
     _client: httpx.Client = field(init=False, repr=False)
     _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
@@ -202,7 +226,7 @@ class HttpClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, Any] | list[tuple[str, str]] | None = None,
+        params: Params | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         retry: RetryPolicy | None = None,
@@ -212,15 +236,14 @@ class HttpClient:
 
         `path` is appended to the base URL as it is. Raises `TransportFailure` when no answer came or a body is over
         25 MiB, and whatever `before_attempt` raises. A `Retry-After` over 60 s ends the retries with the answer that
-        carried it. Once `stop` is set nothing is tried again: what the last attempt brought is final.
+        carried it. Once `stop` is set nothing is tried again: what the last attempt brought is final, and a request
+        that still waits for its first turn is a failure with the code `STOPPED`. With a pace, a 401 sets it.
         """
+        request = _Request(method, path, params, content, headers, stop)
         policy = retry or RetryPolicy()
         if content is not None and len(content) > BODY_LIMIT:
-            raise TransportFailure(
-                "ERR_BAD_REQUEST",
-                f"{method} {path}: the request body is over {BODY_LIMIT} bytes; nothing was sent",
-                retryable=False,
-            )
+            message = f"{request}: the request body is over {BODY_LIMIT} bytes; nothing was sent"
+            raise TransportFailure("ERR_BAD_REQUEST", message, retryable=False)
         last: _TryAgain | None = None
         try:
             for attempt in tries(policy, _wait_for):
@@ -228,71 +251,75 @@ class HttpClient:
                     break
                 with attempt:
                     try:
-                        return self._attempt(method, path, params, content, headers, policy, attempt.num)
+                        return self._attempt(request, policy, attempt.num)
                     except _TryAgain as unfinished:
                         last = unfinished
                         raise
         except _TryAgain:
             pass
+        except NotSent:
+            if last is None:
+                message = f"{request}: told to stop before its turn came; nothing was sent"
+                raise TransportFailure(STOPPED, message, retryable=True, attempts=0) from None
         assert last is not None
         return last.outcome()
 
-    def _attempt(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Any] | list[tuple[str, str]] | None,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-        policy: RetryPolicy,
-        number: int,
-    ) -> Answer:
+    def _attempt(self, request: _Request, policy: RetryPolicy, number: int) -> Answer:
         if self.before_attempt is not None:
             self.before_attempt()
-        with self._lock:
-            self.attempts += 1
         try:
-            answer = self._exchange(method, path, params, content, headers, number)
+            answer = self._paced(request, number)
         except TransportFailure as failure:
             failure.attempts = number
             if policy.covers(failure):
-                log.info("%s %s: %s, attempt %d", method, path, failure.code, number)
+                log.info("%s: %s, attempt %d", request, failure.code, number)
                 raise _TryAgain(None, None, failure) from None
             raise
         if answer.status in policy.statuses:
             wait = answer.retry_after
             if wait is None or wait <= RETRY_AFTER_LIMIT:
-                log.info("%s %s: HTTP %d, attempt %d", method, path, answer.status, number)
-                raise _TryAgain(wait, answer, None)
+                log.info("%s: HTTP %d, attempt %d", request, answer.status, number)
+                # where there is a pace, it makes this request wait together with all others
+                raise _TryAgain(0.0 if wait is not None and self.pace else wait, answer, None)
         return answer
 
-    def _exchange(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Any] | list[tuple[str, str]] | None,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-        number: int,
-    ) -> Answer:
+    def _paced(self, request: _Request, number: int) -> Answer:
+        """One exchange when its turn has come, and what came of it told to the pace."""
+        if self.pace is None:
+            return self._exchange(request, number)
+        with self.pace.turn(request.stop) as turn:
+            try:
+                answer = self._exchange(request, number)
+            except TransportFailure as failure:
+                if failure.code in _TIME_OUTS:
+                    turn.timed_out()
+                raise
+            wait = answer.retry_after if answer.status in RETRY_STATUSES else None
+            turn.answered(answer.status, None if wait is None or wait > RETRY_AFTER_LIMIT else wait)
+            if answer.status == 401 and request.stop is not None:
+                request.stop.set()  # before the turn ends: whoever waits for it must not go
+            return answer
+
+    def _exchange(self, request: _Request, number: int) -> Answer:
+        with self._lock:
+            self.attempts += 1
         deadline = time.monotonic() + self.timeout
         try:
             with self._client.stream(
-                method,
-                self.base_url + path,
-                params=params,  # type: ignore[arg-type]
-                content=content,
-                headers=dict(headers) if headers else None,
+                request.method,
+                self.base_url + request.path,
+                params=request.params,  # type: ignore[arg-type]
+                content=request.content,
+                headers=dict(request.headers) if request.headers else None,
             ) as response:
-                body = self._read_capped(method, path, response, deadline)
+                body = self._read_capped(request, response, deadline)
                 return Answer(response.status_code, response.headers, body, number)
         except httpx.HTTPError as error:
-            raise _network_failure(method, path, error) from None
+            raise _network_failure(request, error) from None
         except httpx.InvalidURL:
-            message = f"{method} {path}: not a valid address"
-            raise TransportFailure("ERR_BAD_REQUEST", message, retryable=False) from None
+            raise TransportFailure("ERR_BAD_REQUEST", f"{request}: not a valid address", retryable=False) from None
 
-    def _read_capped(self, method: str, path: str, response: httpx.Response, deadline: float) -> bytes:
+    def _read_capped(self, request: _Request, response: httpx.Response, deadline: float) -> bytes:
         declared = response.headers.get("content-length", "")
         pieces: list[bytes] = []
         size = int(declared) if declared.isdigit() else 0
@@ -306,7 +333,7 @@ class HttpClient:
                 if time.monotonic() > deadline:  # httpx only limits the wait for each piece
                     raise httpx.ReadTimeout("slow answer")
         if size > BODY_LIMIT:
-            message = f"{method} {path}: the answer is over {BODY_LIMIT} bytes; it was not read"
+            message = f"{request}: the answer is over {BODY_LIMIT} bytes; it was not read"
             raise TransportFailure("ERR_BAD_RESPONSE", message, retryable=False)
         return b"".join(pieces)
 
@@ -329,10 +356,10 @@ _ERRNO_CODES = {
 }
 
 
-def _network_failure(method: str, path: str, error: httpx.HTTPError) -> TransportFailure:
+def _network_failure(request: _Request, error: httpx.HTTPError) -> TransportFailure:
     """The network's own word for what httpx met; all of them are worth another try, except a broken certificate."""
     code, meaning, retryable = _name_failure(error)
-    return TransportFailure(code, f"{method} {path}: {meaning}", retryable=retryable)
+    return TransportFailure(code, f"{request}: {meaning}", retryable=retryable)
 
 
 def _name_failure(error: httpx.HTTPError) -> tuple[str, str, bool]:

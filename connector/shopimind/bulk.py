@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from connector.http import STOPPED
 from connector.shopimind.envelope import (
     NO_REASON,
     NOT_SENT,
@@ -40,11 +41,11 @@ def save_chunks(resource: Saves, chunks: Iterable[Chunk], in_flight: int = 8) ->
     """Saves the chunks, at most `in_flight` at once; yields (place of the chunk, its envelope) as they are answered.
 
     Chunks are pulled in the calling thread as there is room for them, and there is again when the caller asks for the
-    next outcome: what was sent and not yet told is never more than `in_flight`. A failed chunk is yielded like the
-    others and stops nothing, except after a 401: then no other is started or tried again, those in flight are still
-    yielded, and the chunks whose place never came were not sent. An error of the `chunks` iterable itself is raised
-    after everything in flight was yielded. Closing the generator waits for the requests in flight, without trying them
-    again.
+    next outcome: what was sent and not yet told is never more than `in_flight`, and the transport's pace may keep more
+    of it waiting. A failed chunk is yielded like the others and stops nothing, except after a 401: then no other is
+    started or tried again, those in flight are still yielded, and the chunks whose place never came were not sent. An
+    error of the `chunks` iterable itself is raised after everything in flight was yielded. Closing the generator waits
+    for the requests in flight, without trying them again.
     """
 
     def send(chunk: Chunk, stop: threading.Event) -> Envelope:
@@ -69,7 +70,7 @@ def side_by_side(send: Send, chunks: Iterable[Chunk], in_flight: int) -> Iterato
         envelope = _send_safely(send, chunk, stop)
         if envelope.status_code == 401:
             stop.set()
-        return envelope
+        return None if envelope.error is not None and envelope.error.code == STOPPED else envelope
 
     source = enumerate(chunks)
     broken: Exception | None = None

@@ -144,6 +144,15 @@ def rejections(envelope: Envelope) -> list[Rejection]:
     return [_rejection(entry) for entry in rejected_entries(envelope.data)]
 
 
+def whole_rejection(envelope: Envelope) -> Rejection:
+    """Why a request with one item was refused as a whole: its entry when there is one, else the answer's message."""
+    named = rejections(envelope)
+    if named:
+        return dataclasses.replace(named[0], index=0)
+    said = envelope.data.get("message") if isinstance(envelope.data, dict) else None
+    return Rejection(0, _field_of(said, None), envelope.business_message or NO_REASON, None)
+
+
 def rejected_entries(body: Any) -> list[Any]:
     """The entries of a bulk answer for its rejected items, as the API wrote them (an older one: `invalidFields`)."""
     entries = (body.get("rejected_items") or body.get("invalidFields")) if isinstance(body, dict) else None
@@ -154,7 +163,9 @@ _INDEX_KEYS = ("index", "objectIndex", "object_index", "itemIndex", "item_index"
 _ITEM_KEYS = ("item", "payload", "data", "object", "value", "original", "record")
 _ERROR_KEYS = ("errors", "validationErrors", "validation_errors", "messages", "error", "message", "reason", "reasons")
 _FIELD_KEYS = ("field", "property", "path", "attribute", "key")
-_WORD = re.compile(r"^[\"'`]?([A-Za-z_]\w*(?:\.\w+|\[\d+\])*)[\"'`]?(?=[\s:]|$)( must\b| should\b)?")
+_WORD = re.compile(
+    r"^(?:\[\d+\][.\s]*|\d+\.)?[\"'`]?([A-Za-z_]\w*(?:\.\w+|\[\d+\])*)[\"'`]?(?=[\s:]|$)( must\b| should\b)?"
+)
 
 
 def _rejection(entry: Any) -> Rejection:

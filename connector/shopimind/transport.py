@@ -13,6 +13,7 @@ from urllib.parse import quote
 import orjson
 
 from connector.http import RETRY_STATUSES, Answer, HttpClient, RetryPolicy, TransportFailure
+from connector.pacing import Pace
 from connector.shopimind.envelope import BAD_REQUEST, BAD_RESPONSE, ApiError, Envelope
 
 DEFAULT_BASE_URL = "https://core.shopimind.com"
@@ -25,7 +26,7 @@ ONCE = RetryPolicy(statuses=frozenset({429}), codes=frozenset({"ECONNREFUSED", "
 
 
 class Transport:
-    """Calls to one installation's API. Safe to share between threads; at most `requests_in_flight` at once."""
+    """Calls to one installation's API. Safe to share between threads; at most `requests_in_flight` at once, as `Pace` says."""
 
     def __init__(self, access_token: str, base_url: str | None, requests_in_flight: int) -> None:
         if not access_token or not access_token.isascii() or not access_token.isprintable() or " " in access_token:
@@ -41,6 +42,7 @@ class Transport:
                     "spm-api-key": access_token,
                 },
                 connections=requests_in_flight,
+                pace=Pace(requests_in_flight),
             )
         except ValueError as error:
             where = "base_url" if base_url else BASE_URL_VARIABLE

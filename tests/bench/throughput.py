@@ -40,7 +40,11 @@ SDK = HERE.parent / "parity"  # its lock file says which version
 
 NAME, PREFIX, OFFSET = "bench", "b_", 500_000_000
 BOOKS = GeneratedBooks(days=60, per_day=100, stores=3, customers=6_000)
-LATENCIES = (0.0, 0.03)
+CASES: dict[str, dict[str, Any]] = {  # what the server does to every answer, as its faults take it
+    "0 ms": {"latency": 0.0},
+    "30 ms": {"latency": 0.03},
+    "30 ms, 1 % of the requests get 429": {"latency": 0.03, "chances": {"429": 0.01}, "seed": 1},
+}
 REPETITIONS = 5
 PAGE = 250  # customers a page
 
@@ -49,23 +53,28 @@ def measure(place: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Both sides in turn, each time in a new process over an empty ledger. Seconds are of the delivery alone."""
     sdk = official_sdk(place)
     payloads = place / "payloads.json"
-    results: dict[str, Any] = {"sdk": sdk if isinstance(sdk, str) else None, "latencies": {}}
+    results: dict[str, Any] = {"sdk": sdk if isinstance(sdk, str) else None, "cases": {}}
     with Sandbox(place / "crm", place, accounts=[account(NAME, BOOKS)], in_process=False) as sandbox:
         server = psutil.Process().children()[-1]
         write_payloads(payloads, sandbox.crm_url)
-        for latency in LATENCIES:
-            httpx.post(f"{sandbox.crm_url}/_sandbox/faults", json={"latency": latency}).raise_for_status()
+        for number_of_case, (case, plan) in enumerate(CASES.items()):
             sides: dict[str, list[dict[str, Any]]] = {"connector": [], "official": []}
             for number in range(REPETITIONS):
-                state = place / f"state-{latency}-{number}"
+                state = place / f"state-{number_of_case}-{number}"
                 command = [sys.executable, "-m", "tests.bench.throughput", sandbox.crm_url, str(state)]
+                set_faults(sandbox.crm_url, plan)
                 sides["connector"].append(_timed(command, server, {}))
                 if isinstance(sdk, Path):
                     command = ["node", str(HERE / "official.js"), sandbox.crm_url, crm_token(NAME), str(payloads)]
+                    set_faults(sandbox.crm_url, plan)  # the same seed again
                     sides["official"].append(_timed(command, server, {"NODE_PATH": str(sdk)}))
-                say(f"{latency * 1000:.0f} ms, {number + 1} of {REPETITIONS}")
-            results["latencies"][latency] = {side: summed_up(runs) for side, runs in sides.items() if runs}
+                say(f"{case}, {number + 1} of {REPETITIONS}")
+            results["cases"][case] = {side: summed_up(runs) for side, runs in sides.items() if runs}
     return results
+
+
+def set_faults(url: str, plan: dict[str, Any]) -> None:
+    httpx.post(f"{url}/_sandbox/faults", json=plan).raise_for_status()
 
 
 def summed_up(runs: list[dict[str, Any]]) -> dict[str, float]:

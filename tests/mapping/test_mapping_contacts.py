@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email_validator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +29,24 @@ def test_only_the_syntax_of_an_email_is_judged(valid):
 )  # fmt: skip
 def test_an_email_with_invalid_syntax_counts_as_none(invalid):
     assert contacts.email(invalid) == ""
+
+
+_LOCALS = st.sampled_from(["lea", "Lea.Aubrac", "a+b", "a..b", ".a", "-a", "x" * 64, "x" * 65, "o'neil", '"q q"', "é"])
+_DOMAINS = st.sampled_from(
+    ["example.org", "EXAMPLE.org", "x.local", "a_b.fr", "-a.fr", "é.fr", "localhost", "a..b", "", f"{'a' * 64}.fr",
+     ".".join(["a" * 60] * 3) + ".fr", ".".join(["a" * 60] * 4) + ".fr"]
+)  # fmt: skip
+
+
+@given(_LOCALS, _DOMAINS)
+def test_an_email_is_valid_exactly_when_the_library_says_so_of_all_of_it(local, domain):
+    address = f"{local}@{domain}"
+    try:
+        email_validator.validate_email(address, check_deliverability=False, strict=True)
+    except email_validator.EmailNotValidError:
+        assert contacts.email(address) == ""
+    else:
+        assert contacts.email(address) == address.lower()
 
 
 @pytest.mark.parametrize(
