@@ -1,6 +1,5 @@
 """What all assets of one shop have in common: key, group, partitions, pool, checks, freshness, and how a failure is told."""
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+from dagster._utils.warnings import disable_dagster_warnings
 
 from assets import checks
 from assets.resources import Connector
@@ -70,6 +70,11 @@ class AssetBuilder:
         self._days = partitions(shop, first_day, last_day)
         self._made = 0
 
+    @property
+    def pool(self) -> str | None:
+        """What keeps two runs from reading the shop's till at once."""
+        return f"hiboutik_{identifier(self.shop)}" if self._pooled else None
+
     def asset(
         self,
         name: str,
@@ -100,8 +105,9 @@ class AssetBuilder:
                 made = body(run, *(loaded[i] for i in inputs))
             yield _result(context, made, partial(_telling, run, name))
 
-        with warnings.catch_warnings():  # a backfill policy is beta, and a range of days must be one run all the same
-            warnings.simplefilter("ignore", dg.BetaWarning)
+        # A backfill policy is beta, and a range of days must be one run all the same. Dagster's own switch, because a filter
+        # of `warnings` is the whole process's: another thread that leaves its own takes it away in the middle of this.
+        with disable_dagster_warnings():
             make = dg.asset(
                 key=key,
                 group_name=f"{identifier(shop)}_{group}",
@@ -112,7 +118,7 @@ class AssetBuilder:
                 backfill_policy=_SINGLE_RUN,
                 metadata=_definition_metadata(schema, daily),
                 dagster_type=dg.Nothing if schema is None else dg.Any,  # type: ignore[arg-type]  # Dagster's own stub
-                pool=f"hiboutik_{identifier(shop)}" if reads_till and self._pooled else None,
+                pool=self.pool if reads_till else None,
                 # steps of a run go one after another in this order: reference data before what names it
                 op_tags={"dagster/priority": str(-self._made)},
                 check_specs=[checks.spec(check, key) for check in checked],
@@ -120,7 +126,7 @@ class AssetBuilder:
                 kinds={"shopimind"} if schema is None else {"hiboutik", "parquet"} if reads_till else {"parquet"},
                 tags={"shop": shop.key},
             )
-        return make(compute)
+            return make(compute)
 
 
 def _definition_metadata(schema: pa.Schema | None, daily: bool) -> Metadata:

@@ -1,6 +1,6 @@
 """What is checked of every delivery, where a person sees it: the arithmetic, what waits, and whose source is whose."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import dagster as dg
 
@@ -36,17 +36,17 @@ def of_delivery(counts: Mapping[str, Counts]) -> list[dg.AssetCheckResult]:
 
 def right_source(strays: Collection[str]) -> dg.AssetCheckResult:
     """Guarantee 6; `strays` are the ids of orders under another store's source."""
-    return _result(RIGHT_SOURCE, strays, f"under another store's data source: {_some(strays)}")
+    return _result(RIGHT_SOURCE, strays, f"under another store's data source: {some(strays)}")
 
 
 def source_for_every_store(missing: Collection[str]) -> dg.AssetCheckResult:
     """`missing` are the stores that have none."""
-    return _result(SOURCE_FOR_EVERY_STORE, missing, f"no data source for {_some(missing)}; their records wait")
+    return _result(SOURCE_FOR_EVERY_STORE, missing, f"no data source for {some(missing)}; their records wait")
 
 
 def _adds_up(counts: Mapping[str, Counts]) -> dg.AssetCheckResult:
     wrong = [place for place, part in counts.items() if not part.adds_up]
-    return _result(ADDS_UP, wrong, f"read is not skipped + unchanged + sent + refused + failed for {_some(wrong)}")
+    return _result(ADDS_UP, wrong, f"read is not skipped + unchanged + sent + refused + failed for {some(wrong)}")
 
 
 def _all_delivered(counts: Mapping[str, Counts]) -> dg.AssetCheckResult:
@@ -64,6 +64,8 @@ def _result(name: str, wrong: Collection[str], sentence: str) -> dg.AssetCheckRe
     return dg.AssetCheckResult(check_name=name, passed=not wrong, description=sentence if wrong else None)
 
 
-def _some(names: Collection[str]) -> str:
+def some(names: Iterable[str]) -> str:
+    """The first of the names, in order, and how many more there are."""
+    names = list(names)
     listed = ", ".join(sorted(names)[:_SHOWN])
     return listed if len(names) <= _SHOWN else f"{listed} and {len(names) - _SHOWN} more"

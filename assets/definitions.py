@@ -10,7 +10,7 @@ import dagster as dg
 from assets.resources import Connector
 from assets.shop import shop_definitions
 from assets.storage import LakeStorage
-from connector.config import SHOPS_VARIABLE, Shop, find_shops_file, load_shops
+from connector.config import SHOPS_VARIABLE, ConfigError, Shop, find_shops_file, load_shops
 from connector.shop_run import ShopRun, State
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ def definitions_of(
     ]
     return dg.Definitions(
         assets=[asset for one in built for asset in one.assets],
+        asset_checks=[check for one in built for check in one.checks],
         jobs=[job for one in built for job in one.jobs],
         schedules=[schedule for one in built for schedule in one.schedules],
         resources={"connector": Connector(), "io_manager": LakeStorage()},
@@ -57,4 +58,8 @@ def _shops() -> list[Shop]:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    return definitions_of(_shops())
+    try:
+        shops = _shops()
+    except ConfigError as error:  # its sentences say it all: Dagster would show every frame on the way to them
+        raise error.with_traceback(None) from None
+    return definitions_of(shops)

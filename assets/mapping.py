@@ -55,9 +55,9 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
         records(
             "products",
             "The products with their stock over all warehouses, under the shop's parent data source.",
+            # made after the orders, which may need the miscellaneous product, but delivered without them too
             lambda run, rows, stock: _records(recording.record_products(run, rows, stock)),
             inputs=["pos_products", "pos_stock"],
-            after=["orders"],
         ),
         records(
             "pos_profiles",

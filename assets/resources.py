@@ -72,6 +72,15 @@ class Connector(dg.ConfigurableResource[Any]):
             self._open[shop_key] = run
         return self._open[shop_key]
 
+    @contextmanager
+    def looking(self, shop_key: str) -> Generator[ShopRun, None, None]:
+        """A shop as it stands, for a step that delivers nothing: it keeps no other run away and is no sync of its own."""
+        run = ShopRun(_configured(shop_key), self._state, self._run_id)
+        try:
+            yield run
+        finally:
+            run.close()
+
     def _finish(self, run: ShopRun) -> None:
         status = self._outcome(run)
         run.finish(status)

@@ -13,6 +13,7 @@ from assets.delivering import delivering_assets
 from assets.mapping import mapping_assets
 from assets.orphans import end_orphans
 from assets.reading import reading_assets
+from assets.reconciling import RECONCILED, reconciling_check
 from connector.config import Shop
 from connector.delivery import entities
 from connector.shop_run import ShopRun, State
@@ -48,6 +49,7 @@ class ShopDefinitions:
     """Everything that one shop adds to the code location."""
 
     assets: list[dg.AssetsDefinition]
+    checks: list[dg.AssetChecksDefinition]
     jobs: list[Any]
     schedules: list[dg.ScheduleDefinition]
 
@@ -55,12 +57,13 @@ class ShopDefinitions:
 def shop_definitions(
     shop: Shop, first_day: date, last_day: date | None = None, *, pooled: bool = True
 ) -> ShopDefinitions:
-    """The shop's graph, a job for all of it, one for today's sales, and a schedule for each."""
+    """The shop's graph, a job for all of it, one for today's sales, one that compares, and a schedule for each."""
     build = AssetBuilder(shop, first_day, last_day, pooled=pooled)
     assets = [*reading_assets(build), *mapping_assets(build), *delivering_assets(build)]
+    reconciled = reconciling_check(build)
     nightly = dg.define_asset_job(
         sync_job_name(shop),
-        selection=dg.AssetSelection.assets(*assets),
+        selection=selection(shop, {asset.key.path[-1] for asset in assets}),
         description=f"Everything of {shop.label}, in its order. By schedule it reads the days that are due; launched by hand with "
         "a range of days (Materialize all), it reads all of these in one run. Only what is new or changed is sent.",
         tags={"shop": shop.key},
@@ -72,7 +75,19 @@ def shop_definitions(
         f"calls; {sync_job_name(shop)} must have run before.",
         tags={"shop": shop.key},
     )
-    return ShopDefinitions(assets, [nightly, frequent], [_nightly(shop, nightly), _frequent(shop, frequent)])
+    weekly = dg.define_asset_job(
+        f"reconcile_{identifier(shop)}",
+        selection=dg.AssetSelection.checks(reconciled),
+        description=f"Compares the till of {shop.label}, the ledger and ShopiMind's lists, and writes nothing. What does not "
+        f"agree is named on the check {RECONCILED} of the orders.",
+        tags={"shop": shop.key},
+    )
+    return ShopDefinitions(
+        assets,
+        [reconciled],
+        [nightly, frequent, weekly],
+        [_nightly(shop, nightly), _frequent(shop, frequent), _weekly(shop, weekly)],
+    )
 
 
 def names_for(only: Sequence[str]) -> set[str]:
@@ -86,7 +101,10 @@ def frequent_names() -> set[str]:
 
 
 def selection(shop: Shop, names: set[str]) -> dg.AssetSelection:
-    return dg.AssetSelection.assets(*(dg.AssetKey([shop.key, name]) for name in sorted(names)))
+    """Those assets with their checks, but for the one that reads whole lists again."""
+    keys = [dg.AssetKey([shop.key, name]) for name in sorted(names)]
+    compared = dg.AssetCheckKey(dg.AssetKey([shop.key, "shopimind_orders"]), RECONCILED)
+    return dg.AssetSelection.assets(*keys) - dg.AssetSelection.checks(compared)
 
 
 def _nightly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
@@ -131,6 +149,16 @@ def _frequent(shop: Shop, job: Any) -> dg.ScheduleDefinition:
         return dg.RunRequest(tags=range_tags(today, today), run_config=DUE_ONLY)
 
     return frequent
+
+
+def _weekly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=f"weekly_{identifier(shop)}",
+        job=job,
+        cron_schedule="45 4 * * 0",
+        execution_timezone=str(country_zone(shop.country)),
+        description="Every Sunday, after the night's sync: does ShopiMind hold what the till and the ledger say?",
+    )
 
 
 @contextmanager

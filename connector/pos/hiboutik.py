@@ -16,7 +16,7 @@ from connector.pos import hiboutik_rows as wire
 from connector.pos import rows
 from connector.pos.hiboutik_calls import HiboutikCalls, RightMissing
 from connector.pos.hiboutik_consent import ConsentRule
-from connector.pos.hiboutik_lists import listing, one
+from connector.pos.hiboutik_lists import claimed_rows, listing, one
 from connector.pos.hiboutik_sales import SalesReader
 from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale, PosError, QuotaReached, SaleNeeds
 
@@ -28,6 +28,7 @@ _BRANDS = "/brands/"
 _PRODUCTS = "/products/"
 _CUSTOMERS = "/customers/"
 _STOCK = "/stock_available/all_wh/"
+_TURNOVER = "/reports/turnover"
 
 
 class Hiboutik(PointOfSale):
@@ -136,6 +137,20 @@ class Hiboutik(PointOfSale):
         row with `problems`.
         """
         return rows.to_table(self._sales.read(store_id, day, needs), rows.SALES)
+
+    def turnover(self, store_id: int, year: int, month: int) -> pa.Table:
+        """`TURNOVER` of one store and month, in one call. A row whose day cannot be read has none."""
+        path = f"{_TURNOVER}/{store_id}/{year}/{month:02}"
+        found = [row for page in listing(self._calls, path, wire.turnover_day).pages() for row in page]
+        return rows.to_table([wire.turnover(row, store_id) for row in found], rows.TURNOVER)
+
+    def customers_total(self) -> int | None:
+        """How many rows the list of customers has, by the till's own word; None when it does not say. One call."""
+        return claimed_rows(self._calls, _CUSTOMERS)
+
+    def products_total(self) -> int | None:
+        """The same for the list of products."""
+        return claimed_rows(self._calls, _PRODUCTS)
 
     def check_rights(self) -> list[str]:
         """What keeps these credentials from reading what a sync reads, one sentence each; [] when nothing does.

@@ -30,6 +30,7 @@ _RIGHTS = (
     ("/products_sold", "the Sales tab and the summaries, scopes read_sales and read_reports"),
     ("/closed_sales", "the Sales tab with validated sales, scope read_sales"),
     ("/sales", "the Sales tab with validated sales, scope read_sales"),
+    ("/reports", "the summaries, scope read_reports"),
     ("/customer", "the Customers tab, scope read_customers"),
     ("", "the Products tab, scope read_products"),  # products, categories, brands
 )

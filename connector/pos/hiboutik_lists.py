@@ -7,7 +7,7 @@ from typing import Any
 
 from connector.pos.hiboutik_calls import HiboutikCalls, NotThere, Rejected
 from connector.pos.hiboutik_rows import Row, key_of
-from connector.pos.paging import Listing, Page, total_rows
+from connector.pos.paging import PAGE_SIZE, Listing, Page, total_rows
 from connector.pos.protocol import PosError
 
 
@@ -26,6 +26,21 @@ def listing(
         return Page(reply.value, total_rows(reply.content_range))
 
     return Listing(what, fetch, key)
+
+
+def claimed_rows(calls: HiboutikCalls, path: str) -> int | None:
+    """How many rows the paged list at `path` has, from its first page alone; None when that does not tell.
+
+    A list that fits on one page comes without `Content-Range`, and is counted.
+    """
+    reply = calls.get(path, page=1)
+    if not isinstance(reply.value, list):
+        raise PosError(
+            f"Hiboutik account {calls.account}: {path}: answered {_kind(reply.value)} instead of a list. "
+            "Its rows were not counted."
+        )
+    total = total_rows(reply.content_range)
+    return len(reply.value) if total is None and len(reply.value) < PAGE_SIZE else total
 
 
 def one(calls: HiboutikCalls, path: str, id_keys: tuple[str, ...], wanted: int) -> Row | None:

@@ -18,6 +18,7 @@ CUSTOMER_ID = ("customers_id", "customer_id")
 LINE_ID = ("line_item_id", "detail_commande_id")
 
 _WHOLE = re.compile(r"\s*([0-9]{1,19})(?:\.0+)?\s*", re.ASCII)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])", re.ASCII)
 _INT64 = 2**63 - 1
 _SHOWN = 40  # characters of a value in a problem
 
@@ -136,6 +137,26 @@ def store(row: object) -> dict[str, Any]:
         "currency": read.text("store_default_currency"),
         "time_zone": read.text("store_time_zone"),
         "warehouse_id": read.link("store_warehouse_id"),
+        "problems": read.problems,
+    }
+
+
+def turnover_day(row: object) -> str | None:
+    """The day of a row of the turnover calendar, None when it cannot be read."""
+    text = text_of(row.get("date")) if isinstance(row, Mapping) else ""
+    return text[:10] if _DAY.match(text) else None
+
+
+def turnover(row: object, store_id: int) -> dict[str, Any]:
+    read = Reader(row)
+    day = turnover_day(row)
+    if day is None:
+        read.problem(f"date: {_shown(read.row.get('date'))} is not a day")
+    return {
+        "store_id": store_id,
+        "day": day,
+        "sales": read.id("nb_sales"),
+        "total": read.text("total_incl_taxes"),
         "problems": read.problems,
     }
 

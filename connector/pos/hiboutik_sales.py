@@ -61,7 +61,12 @@ class SalesReader:
         rows.sort(key=lambda row: row["sale_id"] or 0)
         wanted = [row for row in rows if _needs_lines(row, needs)]
         in_bulk = [row for row in wanted if not needs.external_reference or row["external_reference"] is not None]
-        bulk = self._bulk(slice_path, in_bulk) if in_bulk else {}
+        try:
+            bulk = self._bulk(slice_path, in_bulk) if in_bulk else {}
+        except PosUnavailable as error:  # the headers are read: each of these sales is known, and waits for its lines
+            for row in in_bulk:
+                _leave_unread(row, f"sale {row['sale_id']}: the lines of its day did not come: {error}")
+            return rows
         self._learn(lambda known: narrowed(known, shown_by(one_sale.fits for one_sale in bulk.values())))
 
         duty_free = {_sale_id(header) for header in headers if _is_duty_free(header)}

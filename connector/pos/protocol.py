@@ -93,5 +93,17 @@ class PointOfSale(Protocol):
         Empty when there are none. Open tickets and quotes are not in it.
         """
 
+    def turnover(self, store_id: int, year: int, month: int) -> pa.Table:
+        """`TURNOVER` of one store and month: what the till itself counts per closing day, to check a reading against.
+
+        A day without sales may have a row or none.
+        """
+
+    def customers_total(self) -> int | None:
+        """How many rows the list of customers has, by the till's own word; None when it does not say. One call."""
+
+    def products_total(self) -> int | None:
+        """The same for the list of products."""
+
     def close(self) -> None:
         """Gives the connections back."""

@@ -115,6 +115,16 @@ SALES = pa.schema(
     ]
 )
 
+TURNOVER = pa.schema(
+    [
+        pa.field("store_id", pa.int64()),
+        pa.field("day", pa.string()),  # YYYY-MM-DD
+        pa.field("sales", pa.int64()),
+        pa.field("total", pa.string()),  # with tax, over all currencies
+        _PROBLEMS,
+    ]
+)
+
 
 def to_table(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """Rows (one mapping each, keys = the schema's names, absent = null) as a table of exactly that schema."""

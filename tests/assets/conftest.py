@@ -21,8 +21,11 @@ from assets.shop import range_tags
 from connector.config import SHOPS_VARIABLE, Shop, load_shops
 from connector.sandbox.serve import Sandbox
 from connector.shop_run import ShopRun, State
+from connector.state.database import URL_VARIABLE
 from connector.state.home import HOME_VARIABLE
 from connector.state.lake import LAKE_VARIABLE
+from connector.state.sealing import KEYS_VARIABLE
+from tests.conftest import NewState
 from tests.sync.world import day, till_account
 
 WEEK = [day(ago) for ago in range(6, -1, -1)]
@@ -73,14 +76,21 @@ class World:
 
 
 @contextmanager
-def making_world() -> Iterator[World]:
+def making_world(new_state: NewState) -> Iterator[World]:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="assets-", dir=memory) as name, pytest.MonkeyPatch.context() as patch:
+    with (
+        tempfile.TemporaryDirectory(prefix="assets-", dir=memory) as name,
+        new_state() as state,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         folder = Path(name)
         patch.setenv(HOME_VARIABLE, str(folder / "home"))
         patch.setenv(SHOPS_VARIABLE, str(folder / "shops.yaml"))
         patch.setenv("DAGSTER_HOME", str(folder / "dagster"))
-        patch.delenv(LAKE_VARIABLE, raising=False)
+        for variable in (URL_VARIABLE, LAKE_VARIABLE, KEYS_VARIABLE):
+            patch.delenv(variable, raising=False)
+        for variable, value in state.items():
+            patch.setenv(variable, value)
         with Sandbox(folder / "sandbox", Path(), accounts=[till_account()]) as sandbox:
             sandbox.write_shops_yaml(folder / "shops.yaml")
             with open_instance() as instance:
@@ -88,9 +98,9 @@ def making_world() -> Iterator[World]:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world(new_state: NewState) -> Iterator[World]:
     """A world for one test."""
-    with making_world() as made:
+    with making_world(new_state) as made:
         yield made
 
 
@@ -103,8 +113,8 @@ class Synced:
 
 
 @pytest.fixture(scope="module")
-def synced() -> Iterator[Synced]:
-    with making_world() as made:
+def synced(new_state: NewState) -> Iterator[Synced]:
+    with making_world(new_state) as made:
         yield Synced(made, made.run(days=WEEK))
 
 

@@ -16,6 +16,7 @@ def complete_days(world: World, store_id: int = 1) -> set[str]:
         return run.days.complete_days([store_id], int(run.clock()))[store_id]
 
 
+@pytest.mark.also_shared
 def test_one_day_can_be_read_and_delivered_again(world: World) -> None:
     world.run(days=WEEK)
     world.sandbox.till.tills["alpha"].put_sale(sale(504, day(4), customer=101) | {"total": "12.00"})
@@ -25,6 +26,7 @@ def test_one_day_can_be_read_and_delivered_again(world: World) -> None:
     assert metadata(result, "shopimind_orders", day(4))["this run"].value.endswith("| all | 2 | 1 | 0 | 1 | 0 | 0 |")
 
 
+@pytest.mark.also_shared
 def test_orders_can_be_delivered_again_from_the_lake_without_asking_the_till(world: World) -> None:
     world.run(days=WEEK)
     calls = world.sandbox.till_server.journal

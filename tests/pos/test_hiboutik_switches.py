@@ -10,6 +10,8 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from loopback_till import Counter, Memory
 
@@ -289,9 +291,18 @@ def test_a_redirect_between_the_two_forms_of_an_address_is_told_not_followed(swi
 
 
 def test_a_maintenance_page_is_told(switches, open_till):
-    switches.html = ["products_sold"]
+    switches.html = ["closed_sales"]
     with pytest.raises(PosError, match="HTML instead of JSON"):
         open_till().sales(1, BUSY, LINES)
+
+
+def test_without_the_lines_of_a_day_each_sale_that_needs_them_waits(switches, open_till):
+    switches.html = ["products_sold"]
+    found = open_till().sales(1, BUSY, LINES)
+    waiting = found.filter(pc.equal(found["lines_from"], "unread"))
+    assert waiting.num_rows > 0
+    assert "HTML instead of JSON" in waiting["problems"][0].as_py()
+    assert not pc.any(pc.is_in(found["lines_from"], value_set=pa.array(["bulk", "detail"]))).as_py()
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "reset_before", "reset_after", "truncated", "cut"])
@@ -309,3 +320,18 @@ def test_what_trying_again_cannot_help_is_asked_once(server, switches, open_till
     with pytest.raises(PosError):
         pos.sales(1, BUSY, LINES)
     assert pos.attempts == 1
+
+
+@pytest.mark.parametrize("empty_days", [True, False])
+def test_the_turnover_of_a_month_is_the_same_with_and_without_rows_for_empty_days(
+    switches, account, open_till, empty_days
+):
+    switches.turnover_empty_days = empty_days
+    october = [date(2026, 10, number) for number in range(1, 32)]
+    sold = {day: account.books.sales_of_day(1, day, "completed_at") for day in october}
+    read = open_till().turnover(1, 2026, 10).to_pylist()
+    assert {row["day"]: row["sales"] for row in read if row["sales"]} == {
+        day.isoformat(): len(sales) for day, sales in sold.items() if sales
+    }
+    assert not any(row["problems"] for row in read)
+    assert len(read) == (31 if empty_days else 25)

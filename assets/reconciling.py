@@ -1,0 +1,83 @@
+"""The weekly check of a shop: does ShopiMind hold what the till and the ledger say?"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import dagster as dg
+
+from assets import checks
+from assets.builder import AssetBuilder
+from assets.resources import Connector
+from connector.reconciliation import Reconciliation, reconcile_shop
+
+RECONCILED = "reconciled"
+_SERVER_SILENT = "failed"
+
+
+def reconciling_check(build: AssetBuilder) -> dg.AssetChecksDefinition:
+    """A check on its own, because it reads whole lists: no part of a sync, which knows what it delivered."""
+    shop = build.shop
+
+    @dg.asset_check(
+        asset=dg.AssetKey([shop.key, "shopimind_orders"]),
+        name=RECONCILED,
+        description="Till, ledger and ShopiMind agree: the till's own totals of this month and the last, what was read of them, "
+        "and every record that ShopiMind lists. What is missing, extra or different is named by id; `connector reconcile` shows "
+        "more, and with --repair delivers it.",
+        pool=build.pool,
+    )
+    def reconciled(connector: Connector) -> dg.AssetCheckResult:
+        with connector.looking(shop.key) as run:
+            return _result(reconcile_shop(run))
+
+    return reconciled
+
+
+def _result(found: Reconciliation) -> dg.AssetCheckResult:
+    """Drift is an error; a stop on purpose only a warning. Raises `Failure` when a server could not be read."""
+    document = found.document()
+    if found.status == _SERVER_SILENT:
+        raise dg.Failure(f"{document['shop']}: {document['message']}", _metadata(document), allow_retries=False)
+    agrees = found.status == "agrees"
+    return dg.AssetCheckResult(
+        check_name=RECONCILED,
+        passed=agrees,
+        severity=dg.AssetCheckSeverity.ERROR if found.status == "drift" else dg.AssetCheckSeverity.WARN,
+        description=None if agrees else " ".join(_sentences(document)),
+        metadata=_metadata(document),
+    )
+
+
+def _sentences(document: dict[str, Any]) -> Iterable[str]:
+    for kind in ("missing", "extra", "different"):
+        if document[kind]:
+            yield f"{len(document[kind])} {kind}: {checks.some(_name(each) for each in document[kind])}."
+    days = [
+        f"{line['day']} of store {line['store_id']}" for line in document["lines"] if _is_other(line) and line["day"]
+    ]
+    if days:
+        yield f"The till has other sales than were read on {checks.some(days)}."
+    lists = [line["entity"] for line in document["lines"] if _is_other(line) and not line["day"]]
+    if lists:
+        yield f"The till lists other {' and '.join(lists)} than were read."
+    if document["message"]:
+        yield document["message"]
+
+
+def _is_other(line: dict[str, Any]) -> bool:
+    return (line["till"] or {}).get("agrees") is False
+
+
+def _name(finding: dict[str, Any]) -> str:
+    return f"{finding['entity']} {finding['external_id']}"
+
+
+def _metadata(document: dict[str, Any]) -> dict[str, Any]:
+    window = document["window"] or {}
+    return {
+        "status": document["status"],
+        **{kind: len(document[kind]) for kind in ("missing", "extra", "different")},
+        "sales compared": f"{window.get('from')} to {window.get('to')}",
+        "calls to the till": document["calls"]["hiboutik"],
+        "calls to ShopiMind": document["calls"]["shopimind"],
+    }

@@ -1,0 +1,170 @@
+"""`connector reconcile`: every shop compared with its till and with ShopiMind, and with `--repair` put right."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from connector.config import Shop
+from connector.delivery import entities
+from connector.delivery.entities import ORDERS
+from connector.outcome import exit_code
+from connector.reconciliation import Reconciliation, reconcile_shop
+from connector.shop_run import SYNC_LEASE, ShopRun, State
+from connector.state.errors import StateError
+from connector.state.leases import Lease, LeaseHeld
+from connector.sync import Watch, sync
+from connector.sync_request import SyncRequest
+
+_SIDE_BY_SIDE = 16
+_STATUS = {"agrees": "delivered", "drift": "failed"}  # what the exit codes of a sync call them
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be compared; `first` and `last` are closing days, none means the usual window."""
+
+    first: date | None = None
+    last: date | None = None
+    only: tuple[str, ...] = ()
+
+
+class _Interrupted(Exception):
+    """The command was stopped: nobody waits for the rest of a list."""
+
+
+@dataclass
+class _Repair:
+    """What of one shop is to be delivered again."""
+
+    forget: dict[str, list[str]] = field(default_factory=dict)  # ids by entity that are no longer taken for delivered
+    reopen: set[tuple[int, str]] = field(default_factory=set)  # days (of stores) to be read again
+    only: set[str] = field(default_factory=set)  # the entities in doubt
+
+
+def reconcile_shops(
+    shops: Sequence[Shop], question: Question, *, repair: bool, shops_file: Path, watch: Watch
+) -> dict[str, Any]:
+    """The document that `connector reconcile --json` prints; shops side by side."""
+    state, stop = State.open(), threading.Event()
+
+    def watched(*told: Any) -> None:
+        if stop.is_set():
+            raise _Interrupted
+        watch(*told)
+
+    try:
+        with ThreadPoolExecutor(max(1, min(len(shops), _SIDE_BY_SIDE)), thread_name_prefix="reconcile") as pool:
+            try:
+                found = list(pool.map(lambda shop: _compared(shop, state, question, watched), shops))
+            except BaseException:
+                stop.set()
+                raise
+        documents = [each.document() for each in found]
+        if repair:
+            documents = _repaired(shops, found, documents, state, question, shops_file, watch)
+    finally:
+        state.close()
+    code = exit_code([_STATUS.get(each["status"], each["status"]) for each in documents])
+    return {"ok": code == 0, "exit_code": code, "shops": documents}
+
+
+def _compared(shop: Shop, state: State, question: Question, watch: Watch) -> Reconciliation:
+    run = ShopRun(shop, state, run_id="reconcile", progress=partial(watch, shop.key))
+    try:
+        return reconcile_shop(run, question.first, question.last, question.only)
+    except Exception as error:
+        told = str(error) if isinstance(error, StateError) else f"unexpected {type(error).__name__}: {error}"
+        run.problems.append(told)
+        return Reconciliation(run)
+    finally:
+        run.close()
+
+
+def _repaired(
+    shops: Sequence[Shop],
+    found: Sequence[Reconciliation],
+    documents: list[dict[str, Any]],
+    state: State,
+    question: Question,
+    shops_file: Path,
+    watch: Watch,
+) -> list[dict[str, Any]]:
+    """The documents after what is missing or different was delivered by a sync, and compared again."""
+    requests: dict[str, SyncRequest] = {}
+    messages: dict[str, str] = {}
+    for each in found:
+        key, what = each.run.shop.key, _to_repair(each)
+        if what.only:
+            try:
+                _prepare(each.run, what)
+                requests[key] = _request(each.run, what, question, shops_file)
+            except (LeaseHeld, StateError) as error:
+                messages[key] = f"Nothing was repaired: {error}"
+    synced = {each["shop"]: each for each in sync(list(requests.values()), watch)["shops"]} if requests else {}
+    for place, shop in enumerate(shops):
+        if shop.key in synced:
+            again = _compared(shop, state, question, watch).document()
+            documents[place] = _after(again, synced[shop.key], documents[place])
+        elif shop.key in messages:
+            told = filter(None, [documents[place]["message"], messages[shop.key]])
+            documents[place] = {**documents[place], "status": "failed", "message": " ".join(told)}
+    return documents
+
+
+def _to_repair(found: Reconciliation) -> _Repair:
+    """What is missing or different. What is extra stays: nothing is ever deleted in ShopiMind."""
+    repair = _Repair(reopen=found.days_in_doubt)
+    for each in (*found.missing, *found.different):
+        repair.only.add(each["entity"])
+        if each["entity"] != entities.DATA_SOURCES and each.get("missing_from") != "ledger":
+            repair.forget.setdefault(each["entity"], []).append(each["external_id"])
+    for line in found.lines:
+        if (line["till"] or {}).get("agrees") is False:
+            repair.only.add(line["entity"])
+    profiles = entities.POS_PROFILES.name
+    if any(line["entity"] == profiles and line["shopimind"] != line["ledger"] for line in found.lines):
+        # which of them are missing cannot be told, so all are sent again
+        repair.only.add(profiles)
+        repair.forget[profiles] = found.run.ledger.records(profiles)["external_id"].to_pylist()
+    return repair
+
+
+def _prepare(run: ShopRun, repair: _Repair) -> None:
+    """Makes a sync deliver it, in one transaction and while no other run delivers this shop. Raises `LeaseHeld`."""
+    db = run.state.db
+    with Lease.acquire(db, run.shop.key, SYNC_LEASE), db.begin() as connection:
+        for entity, external_ids in repair.forget.items():
+            run.ledger.forget(connection, entity, external_ids)
+        run.days.reopen(connection, repair.reopen)
+
+
+def _request(run: ShopRun, repair: _Repair, question: Question, shops_file: Path) -> SyncRequest:
+    """A sync of what is not complete now. Orders move home stores and profiles, so with them everything is synced."""
+    only = question.only or (() if ORDERS.name in repair.only else tuple(sorted(repair.only)))
+    first = last = None
+    days = sorted(day for _, day in repair.reopen)
+    if days and days[0] < run.first_day.isoformat():  # such days are never due by themselves
+        first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+    return SyncRequest(shops_file, run.shop.key, first, last, only)
+
+
+def _after(document: dict[str, Any], synced: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """The second comparison, with what came between it and the first, and the calls of all three."""
+    calls = {
+        side: before["calls"][side] + synced["calls"][side] + document["calls"][side] for side in document["calls"]
+    }
+    repaired = {
+        "status": synced["status"],
+        "message": synced["message"],
+        "missing": before["missing"],
+        "different": before["different"],
+        "sent": sum(row["sent"] for row in synced["entities"]),
+    }
+    return {**document, "calls": calls, "repaired": repaired}

@@ -1,0 +1,199 @@
+"""The event log that stays open writes the files of Dagster's own class: either reads what the other wrote, at any time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import pytest
+import sqlalchemy as sa
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+from assets.event_log import OpenSqliteEventLog
+from assets.instance import dagster_home, open_instance
+
+ROOT = Path(__file__).parents[2]
+KEY = dg.AssetKey(["alpha", "pos_sales"])
+EACH = 12  # materializations of each writer
+OURS, STOCK = "ours", "Dagster's"
+both_ways = pytest.mark.parametrize(("writing", "reading"), [(OURS, STOCK), (STOCK, OURS)])
+
+
+@dg.asset(key=KEY, check_specs=[dg.AssetCheckSpec("adds_up", asset=KEY)])
+def sales() -> dg.MaterializeResult:
+    return dg.MaterializeResult(metadata={"sales": 7}, check_results=[dg.AssetCheckResult(passed=True)])
+
+
+@pytest.fixture(autouse=True)
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # hundreds of small writes, each durable
+    with tempfile.TemporaryDirectory(prefix="log-", dir=memory) as folder:
+        monkeypatch.setenv("DAGSTER_HOME", str(Path(folder, "dagster")))
+        yield Path(folder, "dagster")
+
+
+@contextmanager
+def instance(kind: str) -> Iterator[dg.DagsterInstance]:
+    """The command line's instance, or the one that the web server and the daemon make of the same settings."""
+    made = open_instance() if kind == OURS else dg.DagsterInstance.from_config(str(dagster_home()))
+    with made:
+        assert type(made.event_log_storage) is (OpenSqliteEventLog if kind == OURS else SqliteEventLogStorage)
+        yield made
+
+
+def report(into: dg.DagsterInstance, number: int) -> None:
+    into.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata={"number": number}))
+
+
+def numbers(of: dg.DagsterInstance) -> list[object]:
+    """Of all reported materializations, in order."""
+    records = of.fetch_materializations(KEY, limit=1000, ascending=True).records
+    return [found.metadata["number"].value for each in records if (found := each.asset_materialization)]
+
+
+# --- one after the other -------------------------------------------------------------------------------------------
+
+
+@both_ways
+def test_a_run_that_one_wrote_is_read_by_the_other_whole(writing: str, reading: str) -> None:
+    with instance(writing) as writer:
+        run_id = dg.materialize([sales], instance=writer).run_id
+        written = writer.all_logs(run_id)
+    with instance(reading) as reader:
+        assert reader.all_logs(run_id) == written
+        assert len(written) > 8
+        assert reader.get_asset_keys() == [KEY]
+        latest = reader.get_latest_materialization_event(KEY)
+        assert latest is not None
+        assert latest.asset_materialization is not None
+        assert latest.asset_materialization.metadata["sales"].value == 7
+        checks = reader.event_log_storage.get_latest_asset_check_execution_by_key([dg.AssetCheckKey(KEY, "adds_up")])
+        assert [record.run_id for record in checks.values()] == [run_id]
+
+
+@both_ways
+def test_each_goes_on_where_the_other_stopped(writing: str, reading: str) -> None:
+    for number, kind in enumerate((writing, reading, writing, reading)):
+        with instance(kind) as each:
+            report(each, number)
+            assert numbers(each) == list(range(number + 1))
+
+
+# --- at the same time ----------------------------------------------------------------------------------------------
+
+
+def test_while_both_are_open_each_sees_at_once_what_the_other_writes() -> None:
+    with instance(OURS) as ours, instance(STOCK) as stock:
+        for number, (writer, reader) in enumerate([(ours, stock), (stock, ours)] * 3):
+            report(writer, number)
+            assert numbers(reader) == list(range(number + 1))
+
+
+def test_a_run_under_way_can_be_watched_in_the_web_server() -> None:
+    with instance(OURS) as ours, instance(STOCK) as stock:
+        seen: list[str] = []
+
+        @dg.op
+        def watched(context) -> None:  # type: ignore[no-untyped-def]  # Dagster takes no annotation that is text
+            context.log.info("halfway")
+            seen.extend(entry.message for entry in stock.all_logs(context.run_id))
+
+        @dg.job
+        def watched_job() -> None:
+            watched()
+
+        watched_job.execute_in_process(instance=ours)
+    assert "halfway" in seen
+
+
+_WRITER = """
+import sys
+from tests.assets.test_assets_event_log import EACH, OURS, instance, report
+with instance(OURS) as into:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(EACH):
+        report(into, number)
+"""
+
+
+def test_processes_that_write_at_once_lose_nothing() -> None:
+    """Another sync in a process of its own; a sync and the daemon in this one."""
+    with instance(OURS) as ours, instance(STOCK) as stock:
+        other = subprocess.Popen(
+            [sys.executable, "-c", _WRITER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        assert other.stdin
+        assert other.stdout
+        assert other.stdout.readline() == "ready\n"
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        for number in range(EACH):
+            report(ours, 100 + number)
+            report(stock, 200 + number)
+        other.communicate(timeout=60)
+        assert other.returncode == 0
+        for reader in (ours, stock):
+            found = numbers(reader)
+            assert len(found) == 3 * EACH
+            for first in (0, 100, 200):
+                own = range(first, first + EACH)
+                assert [each for each in found if each in own] == list(own)
+
+
+def test_threads_of_one_process_write_side_by_side() -> None:
+    with instance(OURS) as ours:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda number: report(ours, number), range(20)))
+        assert set(numbers(ours)) == set(range(20))
+
+
+# --- connections -----------------------------------------------------------------------------------------------------
+
+
+def test_what_fails_midway_leaves_nothing_and_the_next_write_goes_on() -> None:
+    with instance(OURS) as ours:
+        report(ours, 0)
+        log = ours.event_log_storage
+        assert isinstance(log, OpenSqliteEventLog)
+        with suppress(LookupError), log.index_connection() as connection:
+            connection.execute(sa.text("DELETE FROM event_logs"))
+            raise LookupError("something went wrong")
+        report(ours, 1)
+        assert numbers(ours) == [0, 1]
+
+
+def test_files_stay_open_while_the_instance_is_used_and_not_longer(place: Path) -> None:
+    def open_files() -> list[str]:
+        return [file.path for file in psutil.Process().open_files() if file.path.startswith(str(place / "history"))]
+
+    with instance(OURS) as ours:
+        report(ours, 0)
+        assert any(path.endswith("index.db") for path in open_files())
+    assert open_files() == []
+
+
+def test_a_log_that_somebody_keeps_elsewhere_is_left_to_dagster(place: Path, tmp_path: Path) -> None:
+    dagster_home()
+    with (place / "dagster.yaml").open("a", encoding="utf-8") as settings:
+        settings.write(
+            "event_log_storage:\n  module: dagster._core.storage.event_log\n  class: SqliteEventLogStorage\n"
+            f"  config:\n    base_dir: {tmp_path / 'elsewhere'}\n"
+        )
+    with open_instance() as made:
+        assert type(made.event_log_storage) is SqliteEventLogStorage
+        report(made, 1)
+    assert (tmp_path / "elsewhere" / "index.db").exists()
