@@ -15,7 +15,8 @@ import typer
 
 from connector.config import ConfigError, Shop, find_shops_file, load_shops
 from connector.delivery import entities
-from connector.state.errors import StateError
+from connector.state.errors import StateError, StateMistake
+from connector.state.settings import check_settings
 
 app = typer.Typer(
     name="connector",
@@ -126,6 +127,40 @@ def plan(
 
 
 @app.command()
+def reconcile(
+    shops: ShopsFile = None,
+    as_json: AsJson = False,
+    shop: SomeShops = None,
+    first: FirstDay = None,
+    last: LastDay = None,
+    only: Only = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Deliver what is missing or different, then compare again.")
+    ] = False,
+) -> None:
+    """Compares the till with the ledger and with ShopiMind's own lists, in count and in money.
+
+    Without --from and --to: the sales of this month and the last, and the orders of all other days in ledger and
+    ShopiMind. Exit code 1 says that something differs; it is named by id. Only --repair writes anything, and nothing is
+    ever deleted in ShopiMind.
+    """
+
+    def work() -> tuple[dict[str, Any], int]:
+        file, chosen = _shops(shops, shop)
+        days = _days(chosen, first, last)
+        entities_asked = _entities(only)
+        from connector import console
+        from connector.reconcile import Question, reconcile_shops
+
+        with console.progress([each.key for each in chosen]) as watch:
+            question = Question(*days, tuple(entities_asked))
+            document = reconcile_shops(chosen, question, repair=repair, shops_file=file, watch=watch)
+        return document, document["exit_code"]
+
+    _carry_out(work, as_json, "show_reconcile")
+
+
+@app.command()
 def check(shops: ShopsFile = None, as_json: AsJson = False, shop: SomeShops = None) -> None:
     """Can every shop be synced? Checks configuration, credentials, user rights, token and stores; writes nothing."""
 
@@ -154,23 +189,37 @@ def status(shops: ShopsFile = None, as_json: AsJson = False, shop: SomeShops = N
     _carry_out(work, as_json, "show_status")
 
 
+OneStore = Annotated[int | None, typer.Option("--store", help="Only orders of this store.")]
+OneEntity = Annotated[str | None, typer.Option(help="Only this entity.")]
+Reason = Annotated[str | None, typer.Option(help="Only reasons (or fields) that contain this.")]
+OlderThan = Annotated[
+    float | None, typer.Option(min=0, metavar="DAYS", help="Only those first refused more than so many days ago.")
+]
+NewerThan = Annotated[
+    float | None, typer.Option(min=0, metavar="DAYS", help="Only those first refused less than so many days ago.")
+]
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help="Records' ids, as `refused list` gives them; none: all.")
+]
+
+
 @refused_app.command("list")
 def refused_list(
     shops: ShopsFile = None,
     as_json: AsJson = False,
     shop: SomeShops = None,
-    entity: Annotated[str | None, typer.Option(help="Only this entity.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Only reasons (or fields) that contain this.")] = None,
+    store: OneStore = None,
+    entity: OneEntity = None,
+    reason: Reason = None,
+    older_than: OlderThan = None,
+    newer_than: NewerThan = None,
 ) -> None:
     """Lists the refused records, oldest first."""
 
     def work() -> tuple[dict[str, Any], int]:
         _, chosen = _shops(shops, shop)
-        if entity is not None:
-            _entities([entity])
-        found = _each(
-            chosen, lambda run: [{"shop": run.shop.key, **row} for row in run.refused.all(entity=entity, reason=reason)]
-        )
+        filters = _refused_filters(entity, reason, store, None, older_than, newer_than)
+        found = _each(chosen, lambda run: [{"shop": run.shop.key, **row} for row in run.refused.all(filters)])
         rows = [_refused_row(row) for of_shop in found for row in of_shop]
         return {"ok": True, "exit_code": 0, "refused": rows}, 0
 
@@ -179,34 +228,63 @@ def refused_list(
 
 @refused_app.command("show")
 def refused_show(
-    external_id: Annotated[str, typer.Argument(help="The record's id, as `refused list` gives it.")],
+    external_ids: Ids = None,
     shops: ShopsFile = None,
     as_json: AsJson = False,
     shop: SomeShops = None,
-    entity: Annotated[str | None, typer.Option(help="Only this entity.")] = None,
+    store: OneStore = None,
+    entity: OneEntity = None,
+    reason: Reason = None,
+    older_than: OlderThan = None,
+    newer_than: NewerThan = None,
     unmasked: Annotated[bool, typer.Option("--unmasked", help="Show personal data as it is.")] = False,
 ) -> None:
-    """Shows one refused record as JSON, with its payload; personal data is masked unless asked not to."""
+    """Shows refused records as JSON, with their payloads; personal data is masked unless asked not to."""
 
     def work() -> tuple[dict[str, Any], int]:
         _, chosen = _shops(shops, shop)
-        from connector.delivery.masking import masked_payload
-
-        def find(run: Any) -> list[dict[str, Any]]:
-            rows = [row for row in run.refused.all(entity=entity) if row["external_id"] == external_id]
-            found = []
-            for row in rows:
-                payload = run.refused.payload(row["entity"], external_id)
-                shown = payload if unmasked else masked_payload(payload)
-                found.append({**_refused_row({"shop": run.shop.key, **row}), "payload": shown})
-            return found
-
-        found = [row for of_shop in _each(chosen, find) for row in of_shop]
+        filters = _refused_filters(entity, reason, store, external_ids, older_than, newer_than)
+        found = [row for of_shop in _each(chosen, lambda run: _opened(run, filters, unmasked)) for row in of_shop]
         if not found:
-            raise Mistakes({"where": "external_id", "message": f"no refused record has the id {external_id!r}"})
-        return {"ok": True, "exit_code": 0, "refused": found}, 0
+            raise _nothing_refused(external_ids)
+        code = 1 if any("problem" in row for row in found) else 0
+        return {"ok": code == 0, "exit_code": code, "refused": found}, code
 
     _carry_out(work, as_json, None)
+
+
+@refused_app.command("replay")
+def refused_replay(
+    external_ids: Ids = None,
+    shops: ShopsFile = None,
+    as_json: AsJson = False,
+    shop: SomeShops = None,
+    store: OneStore = None,
+    entity: OneEntity = None,
+    reason: Reason = None,
+    older_than: OlderThan = None,
+    newer_than: NewerThan = None,
+) -> None:
+    """Sends refused records to ShopiMind again, all of them or some, although nothing about them changed.
+
+    Each goes out as it was last made; what is not accepted is tried again by the next sync, from the till's row of that
+    time. Rows that the connector's own checks refused are left to that sync. Makes no call to the till.
+    """
+
+    def work() -> tuple[dict[str, Any], int]:
+        _, chosen = _shops(shops, shop)
+        filters = _refused_filters(entity, reason, store, external_ids, older_than, newer_than)
+        from connector import console
+        from connector.replay import NothingChosen, replay_shops
+
+        try:
+            with console.progress([each.key for each in chosen]) as watch:
+                document = replay_shops(chosen, filters, watch)
+        except NothingChosen:
+            raise _nothing_refused(external_ids) from None
+        return document, document["exit_code"]
+
+    _carry_out(work, as_json, "show_replay")
 
 
 @app.command()
@@ -268,30 +346,26 @@ def demo(
     """Delivers the sample shops into a fresh sandbox, and compares what was read, noted and held."""
 
     def work() -> tuple[dict[str, Any], int]:
-        from dataclasses import asdict
-
         from connector import console
         from connector.demo import demonstrate
+        from connector.reconciliation_lines import summed
 
         if shops is not None:
             _not_to_be_overwritten(shops)
         with console.progress(["maison-lea", "atelier-noa"]) as watch:
             done = demonstrate(watch, lambda text: console.err.print(text), shops)
-        lines = {
-            shop: [asdict(line) | {"till": line.till, "agrees": line.agrees} for line in found]
-            for shop, found in done.lines.items()
-        }
         code = 0 if done.agrees else 1
         if not as_json:
             for report in done.document["shops"]:
-                console.show_reconciliation(report["shop"], done.lines.get(report["shop"], []), report)
-                if report.get("message"):
-                    console.out.print(report["message"], markup=False)
+                console.show_reconciliation(done.reconciled[report["shop"]])
+                for message in filter(None, (report["message"], done.reconciled[report["shop"]]["message"])):
+                    console.out.print(message, markup=False)
             said = "everything agrees" if done.agrees else "the counts do NOT agree"
             console.out.print(f"{said}; to look around (the sandbox is gone, its state is not):")
             we = sys.argv[0] if Path(sys.argv[0]).name == "connector" else "python -m connector"
             command = f"CONNECTOR_HOME={done.folder} {we} status --shops {done.shops_file}"
             console.out.print(f"  {command}", soft_wrap=True)
+        lines = {shop: summed(found["lines"]) for shop, found in done.reconciled.items()}
         return {**done.document, "ok": done.agrees, "exit_code": code, "reconciliation": lines}, code
 
     _carry_out(work, as_json, None if as_json else "nothing")
@@ -341,6 +415,9 @@ def _carry_out(work: Callable[[], tuple[dict[str, Any], int]], as_json: bool, sh
 
     try:
         document, code = work()
+    except StateMistake as mistake:
+        _tell_mistakes([{"where": mistake.variable, "message": str(mistake)}], as_json)
+        raise typer.Exit(WRONG) from None
     except (ConfigError, Mistakes) as mistake:
         if isinstance(mistake, ConfigError) and not as_json:
             console.err.print(str(mistake), markup=False, soft_wrap=True)  # with file and line
@@ -377,6 +454,7 @@ def _errors(mistake: ConfigError | Mistakes) -> list[dict[str, Any]]:
 def _shops(file: Path | None, keys: list[str] | None) -> tuple[Path, list[Shop]]:
     path = find_shops_file(file)
     shops = load_shops(path)
+    check_settings()
     known = [shop.key for shop in shops]
     unknown = [key for key in keys or () if key not in known]
     if unknown:
@@ -434,12 +512,12 @@ def _dataset(name: str) -> list[Any] | None:
         raise Mistakes({"where": "--dataset", "message": str(error)}) from None
 
 
-def _entities(names: list[str] | None) -> list[str]:
+def _entities(names: list[str] | None, option: str = "--only") -> list[str]:
     unknown = [name for name in names or () if name not in entities.NAMES]
     if unknown:
         raise Mistakes(
             *(
-                {"where": "--only", "message": f"{name!r} is not an entity; there are: {', '.join(entities.NAMES)}"}
+                {"where": option, "message": f"{name!r} is not an entity; there are: {', '.join(entities.NAMES)}"}
                 for name in unknown
             )
         )
@@ -462,6 +540,46 @@ def _each(shops: list[Shop], work: Callable[[Any], Any]) -> list[Any]:
         return found
     finally:
         state.close()
+
+
+def _refused_filters(
+    entity: str | None,
+    reason: str | None,
+    store: int | None,
+    external_ids: list[str] | None,
+    older_than: float | None,
+    newer_than: float | None,
+) -> Any:
+    from connector.delivery.refused import Filters
+
+    if entity is not None:
+        _entities([entity], "--entity")
+    now = datetime.now(UTC).timestamp()
+    before, after = (None if days is None else int(now - days * 86_400) for days in (older_than, newer_than))
+    return Filters(entity, reason, store, frozenset(external_ids or ()), first_before=before, first_after=after)
+
+
+def _opened(run: Any, filters: Any, unmasked: bool) -> list[dict[str, Any]]:
+    """The shop's refused records with their payloads; `problem` says why one cannot be shown."""
+    from connector.delivery.masking import masked_payload
+
+    shown = []
+    for row in run.refused.all(filters):
+        found = {**_refused_row({"shop": run.shop.key, **row}), "payload": None}
+        try:
+            payload = run.refused.payload(row["entity"], row["external_id"])
+        except StateError as error:
+            found["problem"] = str(error)
+        else:
+            found["payload"] = payload if unmasked else masked_payload(payload)
+        shown.append(found)
+    return shown
+
+
+def _nothing_refused(external_ids: list[str] | None) -> Mistakes:
+    asked = f"has the id {' or '.join(map(repr, external_ids))}" if external_ids else "is what these options ask for"
+    where = "external_id" if external_ids else "connector refused"
+    return Mistakes({"where": where, "message": f"no refused record {asked}; `connector refused list` shows all"})
 
 
 def _refused_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from connector.reconciliation_lines import summed
+
 if TYPE_CHECKING:
-    from connector.reconciliation import Line
     from connector.sync import Watch
 
+_NAMED = 20  # records named one by one
 _WIDE = 120  # columns, where nobody says how many there are (a pipe, a log file)
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
@@ -117,19 +119,76 @@ def show_refused(document: dict[str, Any]) -> None:
     out.print(table)
 
 
-def show_reconciliation(shop: str, lines: Iterable[Line], report: dict[str, Any]) -> None:
-    """The three counts of one shop."""
-    table = _table(
-        f"{shop}: does it add up?", ["entity", "read", "skipped", "refused", "till", "ledger", "CRM", "amount", ""]
-    )
-    for line in lines:
-        numbers = (line.read, line.skipped, line.refused, line.till, line.ledger, line.crm)
-        money = [line.till_amount, line.ledger_amount, line.crm_amount]
-        amounts = dict.fromkeys(f"{amount:.2f}" for amount in money if amount is not None)  # one where all agree
-        name = f"{line.entity}: {line.store}" if line.store else line.entity
-        table.add_row(name, *map(str, numbers), " / ".join(amounts), "[green]✓[/]" if line.agrees else "[red]✗[/]")
+def show_replay(document: dict[str, Any]) -> None:
+    """What became of the refused records that were sent again, shop by shop."""
+    for shop in document["shops"]:
+        if shop["entities"]:
+            table = _table(f"{shop['shop']}: {shop['status']}", ["entity", "chosen", "sent", "refused", "failed"])
+            for row in shop["entities"]:
+                table.add_row(_place(row), *(str(row[name]) for name in ("read", "sent", "refused", "failed")))
+            out.print(table)
+        if shop["message"]:
+            out.print(f"{shop['shop']}: {shop['message']}", markup=False, style="yellow", soft_wrap=True)
+
+
+def show_reconcile(document: dict[str, Any]) -> None:
+    """What was compared, shop by shop."""
+    for shop in document["shops"]:
+        show_reconciliation(shop)
+        _say_shop(shop)
+
+
+def show_reconciliation(shop: dict[str, Any]) -> None:
+    """The places of one shop side by side: a line per entity and store, the days that do not agree under theirs."""
+    window = shop["window"] or {"from": "?", "to": "?"}
+    columns = ["entity", "till", "read", "skipped", "refused", "to send", "ledger", "ShopiMind", "amount", ""]
+    table = _table(f"{shop['shop']}: does it add up? (sales of {window['from']} to {window['to']})", columns)
+    for total in summed(shop["lines"]):
+        table.add_row(*_compared(_place(total), total))
+        for line in shop["lines"]:
+            if line["store_id"] is not None and not line["agrees"] and _place(line) == _place(total):
+                table.add_row(*_compared(f"  {line['day'] or 'other days'}", line))
     out.print(table)
-    _say_skipped(report)
+    for total in summed(shop["lines"]):
+        if skipped := (total["read"] or {}).get("skipped"):
+            out.print(f"  {_place(total)} skipped: {_reasons(skipped)}", soft_wrap=True)
+    for name in ("missing", "extra", "different"):
+        _say_named(name, shop[name])
+    if repaired := shop.get("repaired"):
+        number = len(repaired["missing"]) + len(repaired["different"])
+        out.print(f"repaired: {number} missing or different before, {repaired['sent']} records sent")
+        if repaired["message"]:
+            out.print(repaired["message"], markup=False, style="yellow", soft_wrap=True)
+
+
+def _compared(name: str, line: dict[str, Any]) -> list[str]:
+    till, read = line["till"] or {}, line["read"] or {}
+    differs = till.get("agrees") is False
+    counts = [_text(each.get("records")) for each in (till, read)]
+    if differs and "amount" in till:
+        counts = [f"{count} ({each['amount']})" for count, each in zip(counts, (till, read), strict=True)]
+    skipped = _text(sum(read["skipped"].values())) if "skipped" in read else ""
+    places = [line[each] for each in ("to_send", "ledger", "shopimind")]
+    amounts = dict.fromkeys(each["amount"] for each in places if "amount" in each)  # one where all agree
+    mark = "[green]✓[/]" if line["agrees"] else "[red]✗[/]"
+    numbers = [str(each["records"]) for each in places]
+    return [name, *counts, skipped, _text(read.get("refused")), *numbers, " / ".join(amounts), mark]
+
+
+def _say_named(name: str, found: Sequence[dict[str, Any]]) -> None:
+    """Records by id, with what is known of each; the first ones, where there are many."""
+    for each in found[:_NAMED]:
+        place = [f"store {each['store_id']}" if each["store_id"] is not None else "", each["day"] or ""]
+        what = [*filter(None, place), *each.get("fields", ()), *(["not delivered yet"] if _waits(each) else [])]
+        out.print(
+            f"  {name}: {each['entity']} {each['external_id']} ({', '.join(what)})".replace(" ()", ""), markup=False
+        )
+    if len(found) > _NAMED:
+        out.print(f"  {name}: {len(found) - _NAMED} more; --json names them all")
+
+
+def _waits(finding: dict[str, Any]) -> bool:
+    return finding.get("missing_from") == "ledger"
 
 
 def complain(errors: Iterable[dict[str, str]]) -> None:

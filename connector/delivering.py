@@ -11,10 +11,17 @@ from connector.delivery import entities
 from connector.delivery.counts import INACTIVE, Counts
 from connector.delivery.deliver import Delivery
 from connector.delivery.entities import Entity
-from connector.delivery.provisioned import known_sources, remember_sources
+from connector.delivery.provisioned import (
+    known_definition,
+    known_sources,
+    remember_definition,
+    remember_sources,
+)
+from connector.delivery.unseen import Unseen
 from connector.due_days import over
 from connector.mapping.profiles import PROFILE_DEFINITION
 from connector.mapping.reference import map_order_status
+from connector.reading import list_is_whole
 from connector.recording import forget_refused_orders
 from connector.shop_run import ShopRun
 from connector.shop_sources import wanted_sources
@@ -24,6 +31,13 @@ from connector.shopimind.resources import Saved
 
 PARENT_SOURCE = frozenset({entities.ORDER_STATUSES, entities.CATEGORIES, entities.MANUFACTURERS, entities.PRODUCTS})
 OF_CUSTOMERS = frozenset({entities.CUSTOMERS, entities.POS_PROFILES})
+_LISTS = {  # what the till calls the list of which the records are made
+    entities.CATEGORIES: "categories",
+    entities.MANUFACTURERS: "brands",
+    entities.PRODUCTS: "products",
+    entities.CUSTOMERS: "customers",
+    entities.POS_PROFILES: "customers",
+}
 
 
 def deliver_sources(run: ShopRun) -> Counts:
@@ -31,6 +45,7 @@ def deliver_sources(run: ShopRun) -> Counts:
 
     A 401 ends it with everything failed and the installation marked inactive: the one call by which a run asks.
     """
+    run.refused.reseal()
     wanted = wanted_sources(run.shop, run.ctx)
     counts = Counts(read=len(wanted))
     try:
@@ -65,26 +80,48 @@ def deliver_order_status(run: ShopRun) -> Counts:
 
 def deliver_records(run: ShopRun, entity: Entity, tables: Iterable[pa.Table]) -> Counts:
     """Records of an entity without days: reference data, products, customers."""
-    delivery = _deliver(run, entity, tables, entities.resource_of(run.crm, entity))
+    unseen = Unseen(run.refused, run.ledger, run.shop.key, entity)
+    delivery = _deliver(run, entity, unseen.watch(tables), entities.resource_of(run.crm, entity))
+    if list_is_whole(run, _LISTS.get(entity, "")):
+        unseen.drop()
     return _close(run, entity, delivery)
 
 
 def deliver_profiles(run: ShopRun, tables: Iterable[pa.Table]) -> Counts:
     """The loyalty profiles, into the definition `pos_profile`, which is made or extended first."""
-    closed = None
-    resource: Saved | None = None
-    if not run.inactive:
-        try:
-            definition = ensure_definition(run.crm, DefinitionSpec(**PROFILE_DEFINITION))
-        except InstallationInactive:
-            run.stop_inactive()
-        else:
-            if definition.outcome in ("failed", "refused") or definition.id is None:
-                closed = f"definition pos_profile: {definition.reason}"
-            else:
-                resource = run.crm.custom_data_records.of(definition.id)
-    delivery = _deliver(run, entities.POS_PROFILES, tables, resource, closed=closed)
+    resource, closed = profiles_resource(run)
+    unseen = Unseen(run.refused, run.ledger, run.shop.key, entities.POS_PROFILES)
+    delivery = _deliver(run, entities.POS_PROFILES, unseen.watch(tables), resource, closed=closed)
+    if list_is_whole(run, _LISTS[entities.POS_PROFILES]):
+        unseen.drop()
     return _close(run, entities.POS_PROFILES, delivery)
+
+
+def profiles_resource(run: ShopRun) -> tuple[Saved | None, str | None]:
+    """Where profiles are saved, and else why they cannot be; neither when the installation is not active."""
+    if run.inactive:
+        return None, None
+    try:
+        definition = ensure_definition(run.crm, DefinitionSpec(**PROFILE_DEFINITION))
+    except InstallationInactive:
+        run.stop_inactive()
+        return None, None
+    if definition.outcome in ("failed", "refused") or definition.id is None:
+        return None, f"definition pos_profile: {definition.reason}"
+    _use_definition(run, definition.id)
+    return run.crm.custom_data_records.of(definition.id), None
+
+
+def _use_definition(run: ShopRun, definition_id: int) -> None:
+    """A definition has its own table: when it is another than before, what was delivered is not in it."""
+    name = PROFILE_DEFINITION["name"]
+    before = known_definition(run.state.db, run.shop.key, name)
+    if before == definition_id:
+        return
+    with run.state.db.begin() as connection:
+        if before is not None:
+            run.ledger.forget_all(connection, entities.POS_PROFILES.name)
+        remember_definition(connection, run.shop.key, name, definition_id, int(run.clock()))
 
 
 def deliver_orders(run: ShopRun, days: Iterable[tuple[str, pa.Table]]) -> dict[int, Counts]:
@@ -95,7 +132,9 @@ def deliver_orders(run: ShopRun, days: Iterable[tuple[str, pa.Table]]) -> dict[i
             run.progress("orders", number, None)
             yield from _slices(_of_read_stores(run, day, table))
 
-    delivery = _deliver(run, entities.ORDERS, tables(), entities.resource_of(run.crm, entities.ORDERS))
+    unseen = Unseen(run.refused, run.ledger, run.shop.key, entities.ORDERS)
+    delivery = _deliver(run, entities.ORDERS, unseen.watch(tables()), entities.resource_of(run.crm, entities.ORDERS))
+    unseen.drop(lambda place: _is_read(run, *place))
     forget_refused_orders(run)
     sources = known_sources(run.state.db, run.shop.key)
     counts: dict[int, Counts] = {}
@@ -164,6 +203,12 @@ def _complete_days(run: ShopRun, delivery: Delivery) -> None:
                 by_store.setdefault(store_id, []).append(day)
     for store_id, days in by_store.items():
         run.days.mark_complete(store_id, over(run.ctx, store_id, days, run.started), int(run.clock()))
+
+
+def _is_read(run: ShopRun, store_id: int | None, day: str | None) -> bool:
+    """Whether this run has read every sale of that store and day."""
+    stores = (run.read_pairs or {}).get(day or "", [])
+    return store_id in stores and (store_id, day) not in run.unread
 
 
 def _of_read_stores(run: ShopRun, day: str, table: pa.Table) -> pa.Table:

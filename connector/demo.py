@@ -1,17 +1,16 @@
-"""`connector demo`: the sample shops through the sandbox, and the three counts compared."""
+"""`connector demo`: the sample shops through the sandbox, and till, ledger and ShopiMind compared."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from connector.config import SHOPIMIND_URL_VARIABLE, Shop, load_shops
-from connector.reconciliation import Line, reconcile_first_load
+from connector.reconciliation import reconcile_shop
 from connector.shop_run import ShopRun, State
 from connector.state.database import URL_VARIABLE
 from connector.state.home import HOME_VARIABLE, home, private_directory
@@ -22,26 +21,25 @@ from connector.sync_request import SyncRequest
 SAMPLES = Path(__file__).parent.parent / "data_samples"
 # Where production may keep its state: the samples must never be noted there.
 _NOT_THE_DEMOS = ("DAGSTER_HOME", URL_VARIABLE, LAKE_VARIABLE, SHOPIMIND_URL_VARIABLE)
-_VISIBLE_WITHIN = 20.0  # seconds; ShopiMind stores what it accepted a little later
 
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What the demo did: the sync's document, and per shop the three counts."""
+    """What the demo did: the sync's document, and per shop its reconciliation's."""
 
     folder: Path
     shops_file: Path
     document: dict[str, Any]
-    lines: dict[str, list[Line]]
+    reconciled: dict[str, dict[str, Any]]
 
     @property
     def agrees(self) -> bool:
-        """Every shop was synced, nothing failed, and all counts agree."""
+        """Every shop was synced, nothing failed, and till, ledger and ShopiMind agree."""
         reports = self.document["shops"]
         return (
             all(report["status"] in ("delivered", "refused") for report in reports)
-            and set(self.lines) == {report["shop"] for report in reports}
-            and all(line.agrees for lines in self.lines.values() for line in lines)
+            and set(self.reconciled) == {report["shop"] for report in reports}
+            and all(found["status"] == "agrees" for found in self.reconciled.values())
         )
 
 
@@ -64,24 +62,16 @@ def demonstrate(watch: Watch, say: Callable[[str], None], shops_file: Path | Non
         say(f"sandbox: till at {sandbox.till_url}, ShopiMind at {sandbox.crm_url}")
         shops = load_shops(shops_file)
         document = sync([SyncRequest(shops_file, shop.key) for shop in shops], watch)
-        lines = {}
-        for shop, report in zip(shops, document["shops"], strict=True):
-            if report["entities"]:
-                lines[shop.key] = _counted(shop, report)
-    return Demonstration(folder, shops_file, document, lines)
+        reconciled = {shop.key: _counted(shop) for shop in shops}
+    return Demonstration(folder, shops_file, document, reconciled)
 
 
-def _counted(shop: Shop, report: dict[str, Any]) -> list[Line]:
-    """The counts once ShopiMind shows what it accepted, or when it should have."""
+def _counted(shop: Shop) -> dict[str, Any]:
+    """The comparison of everything that there is, from the first day to today."""
     state = State.open()
     run = ShopRun(shop, state, run_id="demo")
     try:
-        deadline = time.monotonic() + _VISIBLE_WITHIN
-        while True:
-            lines = reconcile_first_load(run, report)
-            if all(line.agrees for line in lines) or time.monotonic() > deadline:
-                return lines
-            time.sleep(0.5)
+        return reconcile_shop(run, first=run.first_day).document()
     finally:
         run.close()
         state.close()

@@ -22,6 +22,7 @@ from connector.delivering import of_parent
 from connector.delivery import entities
 from connector.delivery.compare import Verdict, compare
 from connector.delivery.entities import Entity
+from connector.delivery.provisioned import known_definition
 from connector.due_days import day_range
 from connector.mapping.profiles import PROFILE_DEFINITION
 from connector.mapping.records import RECORDS
@@ -200,7 +201,11 @@ class _Plan:
         action = plan_definition(listed, spec)
         self.calls += calls_needed([], action, len(listed)) - 1
         records = recording.record_profiles(self.run, self._customers(lake), assume_delivered=True)
-        self._entity(entities.POS_PROFILES, records, sources, source, closed=action.reason is not None)
+        before = known_definition(self.run.state.db, self.run.shop.key, spec.name)
+        moved = before not in (None, action.id)  # nothing that was delivered is in another definition's table
+        self._entity(
+            entities.POS_PROFILES, records, sources, source, closed=action.reason is not None, nothing_delivered=moved
+        )
 
     def _entity(
         self,
@@ -210,8 +215,9 @@ class _Plan:
         source: int | None,
         *,
         closed: bool = False,
+        nothing_delivered: bool = False,
     ) -> None:
-        planned, sent = self._compare(entity, tables, sources)
+        planned, sent = self._compare(entity, tables, sources, nothing_delivered=nothing_delivered)
         total = Planned()
         for part in planned.values():
             total.read += part.read
@@ -219,15 +225,16 @@ class _Plan:
             total.changed += part.changed
             total.unchanged += part.unchanged
             total.refused += part.refused
+            total.failed += part.failed
             total.skipped.update(part.skipped)
         if closed:  # the definition takes no records: what would be sent waits
-            total.failed, total.new, total.changed, sent = total.new + total.changed, 0, 0, 0
+            total.failed, total.new, total.changed, sent = total.failed + total.new + total.changed, 0, 0, 0
         self._count_chunks(entity, sent)
         if entity.name in self.only or sent:  # a prerequisite that nobody asked for is told when it has to be made
             self.rows.append(total.as_row(entity.name, None, _made(source)))
 
     def _compare(
-        self, entity: Entity, tables: Iterable[pa.Table], sources: Sources
+        self, entity: Entity, tables: Iterable[pa.Table], sources: Sources, *, nothing_delivered: bool = False
     ) -> tuple[dict[int | None, Planned], int]:
         run = self.run
         planned: dict[int | None, Planned] = {}
@@ -235,7 +242,13 @@ class _Plan:
         for table in tables:
             assert table.schema.equals(RECORDS)
             for verdict, record in compare(
-                table, entity.name, sources=sources, ledger=run.ledger, refused=run.refused, full=run.full
+                table,
+                entity.name,
+                sources=sources,
+                ledger=run.ledger,
+                refused=run.refused,
+                full=run.full,
+                nothing_delivered=nothing_delivered,
             ):
                 of_store = planned.setdefault(record.store_id, Planned())
                 of_store.read += 1
@@ -257,6 +270,8 @@ def _count(planned: Planned, verdict: Verdict, reason: str | None) -> None:
         planned.changed += 1
     elif verdict is Verdict.UNCHANGED:
         planned.unchanged += 1
+    elif verdict in (Verdict.NOT_READ, Verdict.NO_SOURCE):
+        planned.failed += 1
     elif verdict is Verdict.SKIPPED:
         planned.skipped[reason or "?"] += 1
     else:

@@ -54,11 +54,15 @@ def read_products(run: ShopRun) -> Iterator[pa.Table]:
     doubt: then what is missing stays as it was. The earlier list comes from the lake.
     """
     before = _snapshot(run, "pos_products", PRODUCTS)
+    if before is not None:
+        before = before.filter(before["product_id"].is_valid())
     seen: set[int | None] = set()
     for page in run.till.products():
         seen.update(page["product_id"].to_pylist())
         run.progress("products", len(seen), None)
         yield page
+    if None in seen:
+        run.till.incomplete_lists.add("products")  # what has no id may stand for any product
     if before is None:
         return
     missing = before.filter(pc.invert(pc.is_in(before["product_id"], value_set=pa.array(list(seen), pa.int64()))))
@@ -123,6 +127,13 @@ def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator
     found, all_asked = _ask_for(run, newer)
     run.new_customers_read = whole and all_asked
     return pa.concat_tables([known, *found])
+
+
+def list_is_whole(run: ShopRun, name: str) -> bool:
+    """Whether the last pass over that list of the till ("products", "customers", ...) saw every row."""
+    if name in run.till.incomplete_lists:
+        return False
+    return name != "customers" or run.memory.recall(_partial(run)) != "yes"
 
 
 def _partial(run: ShopRun) -> str:
@@ -197,12 +208,31 @@ class _Stop:
             self.stores.add(store_id)
             if str(error) not in self.run.problems:  # refused credentials are refused for every store
                 self.run.problems.append(str(error))
-        elif self.told >= _TOLD:
+        else:
+            self._tell(f"sales of store {store_id} on {day} were not read: {error}")
+        self._count(in_vain=isinstance(error, PosUnavailable))
+
+    def came(self, pair: tuple[str, int], table: pa.Table) -> None:
+        """One pair was read, if only the heads of its sales."""
+        unread = table.filter(pc.equal(table["lines_from"], "unread"))
+        if unread.num_rows:
+            day, store_id = pair
+            self._tell(
+                f"{unread.num_rows} of {table.num_rows} sales of store {store_id} on {day} were not read whole: "
+                f"{unread['problems'][0].as_py()}"
+            )
+        read_whole = pc.any(pc.is_in(table["lines_from"], value_set=pa.array(["bulk", "detail"]))).as_py()
+        self._count(in_vain=unread.num_rows > 0 and not read_whole)
+
+    def _tell(self, sentence: str) -> None:
+        if self.told >= _TOLD:
             self.untold += 1
         else:
             self.told += 1
-            self.run.problems.append(f"sales of store {store_id} on {day} were not read: {error}")
-        self.in_vain = self.in_vain + 1 if isinstance(error, PosUnavailable) else 0
+            self.run.problems.append(sentence)
+
+    def _count(self, *, in_vain: bool) -> None:
+        self.in_vain = self.in_vain + 1 if in_vain else 0
         if self.in_vain >= _IN_VAIN and not self.everything:
             self.everything = True
             self.run.problems.append(
@@ -289,7 +319,7 @@ class SalesReading:
                 except PosError as error:
                     stop.because(pair, error)
                 else:
-                    stop.in_vain = 0
+                    stop.came(pair, table)
                     yield pair, table
                 self.run.progress("sales", len(pairs) - len(left) - len(waiting), len(pairs))
         finally:
@@ -307,7 +337,8 @@ class SalesReading:
             amount = amount_of(total)
             totals.add_amount(amount, currency)
             cents += int((amount or 0) * 100)
-        if pc.any(pc.equal(table["lines_from"], "unread")).as_py():
+        # what has no id may stand for any sale of the day
+        if pc.any(pc.equal(table["lines_from"], "unread")).as_py() or table["sale_id"].null_count:
             run.unread.add((store_id, day))
         if run.dry:
             return

@@ -82,9 +82,17 @@ def record_orders(
 
 def forget_refused_orders(run: ShopRun) -> None:
     """Takes the orders that ShopiMind refuses out of what profiles and reconciliation count as sent."""
-    prefix = run.ctx.identifiers.prefix
-    ids = [name.removeprefix(prefix) for name in run.refused.ids(ORDERS.name)]
-    run.sales_read.mark_unsent([int(each) for each in ids if each.isdecimal()])
+    run.sales_read.mark_sent(_sale_ids(run, run.refused.ids(ORDERS.name)), sent=False)
+
+
+def expect_orders(run: ShopRun, external_ids: Iterable[str]) -> None:
+    """Counts refused orders as sent, because they are about to be; `forget_refused_orders` corrects it afterwards."""
+    run.sales_read.mark_sent(_sale_ids(run, external_ids), sent=True)
+
+
+def _sale_ids(run: ShopRun, external_ids: Iterable[str]) -> list[int]:
+    ids = (name.removeprefix(run.shop.identifiers.prefix) for name in external_ids)
+    return [int(each) for each in ids if each.isdecimal()]
 
 
 def _read_again(run: ShopRun, day: str, sales: pa.Table, unknown: set[int]) -> None:

@@ -20,6 +20,7 @@ from connector.delivery.refused import RefusedStore
 from connector.due_days import Days as DueDays
 from connector.due_days import days_asked, days_due
 from connector.mapping.context import ShopContext, shop_context
+from connector.mapping.edition import edition
 from connector.pos.protocol import PointOfSale, QuotaReached
 from connector.pos.systems import open_point_of_sale
 from connector.shopimind.client import ShopiMind
@@ -100,7 +101,7 @@ class ShopRun:
         db, key = self.state.db, self.shop.key
         self.started = datetime.fromtimestamp(self.clock(), UTC)
         self.ledger = Ledger(db, key)
-        self.refused = RefusedStore(db, key, self.state.sealer)
+        self.refused = RefusedStore(db, key, self.state.sealer, edition(self.shop))
         self.days = Days(db, key)
         self.sales_read = SalesRead(db, key)
         self.installation = Installation(db, key, clock=self.clock)
@@ -172,14 +173,23 @@ class ShopRun:
             self.memory.learn(STORES, str(len(self._ctx.stores)))
             self.memory.learn(TIME_ZONE, self._ctx.main_store.time_zone)
 
+    def complete_days(self) -> dict[int, set[str]]:
+        """Per store the days that need no reading any more, but for the look-back.
+
+        Not among them: days of refused orders that are to be tried again.
+        """
+        complete = self.days.complete_days([store.store_id for store in self.ctx.stores], int(self.clock()))
+        for store_id, day in self.refused.days_to_try_again():
+            complete.get(store_id, set()).discard(day)
+        return complete
+
     def days_to_read(self, days: list[str]) -> DueDays:
         """Of the asked closing days, the ones to read, with their stores; of new stores every day that is due."""
         ctx = self.ctx
         asked = days_asked(ctx, days, self.started)
         if not self.only_due:
             return asked
-        complete = self.days.complete_days([store.store_id for store in ctx.stores], int(self.clock()))
-        due = days_due(ctx, complete, self.started)
+        due = days_due(ctx, self.complete_days(), self.started)
         wanted = {
             day: [store for store in stores if store in asked.get(day, []) or store in self.new_stores]
             for day, stores in due.items()

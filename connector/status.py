@@ -80,7 +80,7 @@ def _days_waiting(run: ShopRun) -> int:
     """Days before today that are not complete, of the store that has most of them."""
     if not store_currencies(run):
         return 0
-    complete = run.days.complete_days([store.store_id for store in run.ctx.stores], int(run.clock()))
+    complete = run.complete_days()
     due = days_due(run.ctx, complete, run.started)
     today = run.started.date().isoformat()
     return sum(

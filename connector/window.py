@@ -20,7 +20,7 @@ def first_and_last_day(run: ShopRun) -> tuple[date, date]:
         ctx = run.ctx
     except LakeMissing:
         return run.first_day, max(run.first_day, (now + _EARLIEST_ZONE).date())
-    due = days_due(ctx, run.days.complete_days([store.store_id for store in ctx.stores], int(run.clock())), now)
+    due = days_due(ctx, run.complete_days(), now)
     last = max(latest_day(ctx, now), run.first_day)
     return (date.fromisoformat(min(due)) if due else last), last
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from connector.delivery.ledger import Ledger
 from connector.delivery.refused import RefusedStore
+from connector.mapping.records import digest_bytes
 
 
 class Verdict(StrEnum):
@@ -21,9 +22,13 @@ class Verdict(StrEnum):
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
+    NOT_READ = "not_read"  # not whole, by the till
     REFUSED = "refused"  # by our own rules
     REFUSED_BEFORE = "refused_before"  # by ShopiMind, or by our own rules, and it has not changed since
     NO_SOURCE = "no_source"  # its store has no data source yet
+
+
+_NOT_ONCE = frozenset({Verdict.UNCHANGED, Verdict.NEW, Verdict.REFUSED_BEFORE})
 
 
 @dataclass(slots=True)
@@ -42,6 +47,15 @@ class Record:
     source: int | None
     refused_before: bool  # it is among the refused records, changed since or not
 
+    def refused_as(self) -> bytes:
+        """What an unchanged refused record is known by: all of it, and where it counts.
+
+        More than what counts as a change of a delivered one: an order that ShopiMind refused for its customer's e-mail
+        deserves another try when that changes.
+        """
+        parts = (self.store_id, self.day, self.field, self.reason, self.payload)
+        return digest_bytes("\0".join(map(str, parts)).encode())
+
     def tagged(self) -> bytes:
         """The payload as it is sent: with `id_data_source`."""
         assert self.payload is not None
@@ -56,20 +70,23 @@ def compare(
     ledger: Ledger,
     refused: RefusedStore,
     full: bool = False,
+    nothing_delivered: bool = False,
 ) -> Iterator[tuple[Verdict, Record]]:
     """A verdict for every record of the table that counts, in its order.
 
     `sources` gives `id_data_source` by store id, the parent's under None. With `full` neither the ledger nor an earlier
-    refusal keeps a record from being sent. A record that is counted only `once` is left out when it would change nothing.
+    refusal keeps a record from being sent; with `nothing_delivered` the ledger counts as empty. A record that is counted
+    only `once` is left out when it would change nothing, or was refused before: the till has no row of it that could be
+    corrected.
     """
     rows = table.to_pylist()
     ids = [row["external_id"] for row in rows]
-    delivered = ledger.lookup(entity, ids)
+    delivered = {} if nothing_delivered else ledger.lookup(entity, ids)
     rejected = refused.lookup(entity, ids)
     for row in rows:
         record = _record(row, sources, row["external_id"] in rejected)
         verdict = _verdict(row, record, delivered.get(record.external_id), rejected.get(record.external_id), full)
-        if row["once"] and (verdict in (Verdict.UNCHANGED, Verdict.NEW) or record.external_id not in delivered):
+        if row["once"] and (verdict in _NOT_ONCE or record.external_id not in delivered):
             continue
         yield verdict, record
 
@@ -94,18 +111,19 @@ def _verdict(
     row: Mapping[str, Any],
     record: Record,
     delivered: tuple[bytes, int] | None,
-    rejected: tuple[bytes, int] | None,
+    rejected: tuple[bytes | None, int] | None,
     full: bool,
 ) -> Verdict:
     if row["outcome"] == "skipped":
         return Verdict.SKIPPED
+    if row["outcome"] == "failed":
+        return Verdict.NOT_READ
     if row["outcome"] == "refused":
-        return Verdict.REFUSED_BEFORE if rejected and rejected[0] == record.digest else Verdict.REFUSED
+        return Verdict.REFUSED_BEFORE if rejected and rejected[0] == record.refused_as() else Verdict.REFUSED
     if record.source is None:
         return Verdict.NO_SOURCE
-    now = (record.digest, record.source)
-    if not full and rejected == now:
+    if not full and rejected and rejected == (record.refused_as(), record.source):
         return Verdict.REFUSED_BEFORE
-    if not full and delivered == now:
+    if not full and delivered == (record.digest, record.source):
         return Verdict.UNCHANGED
     return Verdict.NEW if delivered is None else Verdict.CHANGED

@@ -18,7 +18,7 @@ from connector.delivery.ledger import Delivered, Ledger
 from connector.delivery.masking import without_long_numbers, without_persons
 from connector.delivery.refused import By, Refusal, RefusedStore
 from connector.shopimind.bulk import save_chunks
-from connector.shopimind.envelope import UNIDENTIFIED, Envelope, Rejection, masked, rejections
+from connector.shopimind.envelope import UNIDENTIFIED, Envelope, Rejection, masked, rejections, whole_rejection
 from connector.shopimind.resources import Saved
 from connector.state.database import Database
 from connector.state.leases import Lease, LeaseLost
@@ -83,12 +83,10 @@ class Deliverer:
         and why. Then everything that would be sent waits.
         """
         run = _EntityRun(self, entity, resource, Delivery(inactive=inactive), closed)
-        run.send(run.chunks(tables, sources, progress))
-        while run.halves and not run.result.inactive:
-            halves, run.halves = run.halves, []
-            run.send(iter(halves))
-        for chunk in run.halves:
-            run.fail(chunk, INACTIVE)
+        run.send(_Part(chunk) for chunk in run.chunks(tables, sources, progress))
+        while run.parts:
+            parts, run.parts = run.parts, []
+            run.send(iter(parts))
         return run.result
 
     def note(self, entity: Entity, accepted: list[Record], refusals: list[Refusal]) -> None:
@@ -136,6 +134,14 @@ class Deliverer:
         return self._in_flight
 
 
+@dataclass(slots=True)
+class _Part:
+    """What goes into one request. `rest` is the other part of a request that was refused: it waits for this one."""
+
+    records: list[Record]
+    rest: list[Record] = field(default_factory=list)
+
+
 class _EntityRun:
     """One entity on its way: chunks out, outcomes in."""
 
@@ -144,7 +150,7 @@ class _EntityRun:
     ) -> None:
         self.deliverer, self.entity, self.resource = deliverer, entity, resource
         self.result, self.closed = result, closed
-        self.halves: list[list[Record]] = []
+        self.parts: list[_Part] = []  # of requests that were refused, to be sent next
         self._created: set[str] = set()  # ids in flight that ShopiMind has not had before
 
     def chunks(
@@ -165,24 +171,24 @@ class _EntityRun:
         if chunk:
             yield chunk
 
-    def send(self, chunks: Iterator[list[Record]]) -> None:
-        """Sends the chunks and settles each as its answer comes. After a 401 the rest waits, unsent."""
+    def send(self, parts: Iterator[_Part]) -> None:
+        """Sends the parts and settles each as its answer comes. After a 401 the rest waits, unsent."""
         if self.result.inactive or self.closed or self.resource is None:
-            for chunk in chunks:
-                self.fail(chunk, INACTIVE if self.result.inactive else str(self.closed))
+            for part in parts:
+                self.fail([*part.records, *part.rest], INACTIVE if self.result.inactive else str(self.closed))
             return
-        open_chunks: dict[int, list[Record]] = {}
+        under_way: dict[int, _Part] = {}
 
         def encoded() -> Iterator[list[bytes]]:
-            for index, chunk in enumerate(chunks):
+            for index, part in enumerate(parts):
                 self.deliverer.check_lease()
-                open_chunks[index] = chunk
-                yield [record.tagged() for record in chunk]
+                under_way[index] = part
+                yield [record.tagged() for record in part.records]
 
         for index, envelope in save_chunks(self.resource, encoded(), in_flight=self.deliverer.in_flight):
-            self._settle(open_chunks.pop(index), envelope)
-        for chunk in (*open_chunks.values(), *chunks):
-            self.fail(chunk, INACTIVE)
+            self._settle(under_way.pop(index), envelope)
+        for part in (*under_way.values(), *parts):
+            self.fail([*part.records, *part.rest], INACTIVE)
 
     def fail(self, chunk: list[Record], reason: str) -> None:
         for record in chunk:
@@ -203,6 +209,8 @@ class _EntityRun:
                 yield record
             elif verdict is Verdict.NO_SOURCE:
                 self.result.fail(record, NO_SOURCE)
+            elif verdict is Verdict.NOT_READ:
+                self.result.fail(record, record.reason or "?")
             elif verdict is Verdict.REFUSED:
                 refused.append(record)
             elif verdict is Verdict.REFUSED_BEFORE:
@@ -227,17 +235,40 @@ class _EntityRun:
         for record in again:
             self.result.counts[record.store_id].refuse(*reasons.get(record.external_id, (None, "refused before")))
 
-    def _settle(self, chunk: list[Record], envelope: Envelope) -> None:
+    def _settle(self, part: _Part, envelope: Envelope) -> None:
         if envelope.status_code == 401:
             self.result.inactive = True
-            self.fail(chunk, INACTIVE)
-        elif envelope.ok:
-            self._settle_accepted(chunk, envelope)
-        elif len(chunk) > 1 and _smaller_may_tell(envelope):
-            middle = len(chunk) // 2
-            self.halves += [chunk[:middle], chunk[middle:]]
+            self.fail([*part.records, *part.rest], INACTIVE)
+        elif len(part.records) > 1 and _smaller_may_tell(envelope):
+            self._halve(part.records)
+            self._send_next(part.rest)
+        elif envelope.ok and not rejections(envelope):
+            self._note(part.records, {})
+            self._halve(part.rest)  # one of these spoilt the request: asking for all of them again would tell nothing
+        else:
+            self._settle_told(part.records, envelope)
+            self._send_next(part.rest)
+
+    def _halve(self, records: list[Record]) -> None:
+        """The two halves of records that were refused together; the second follows when the first has been told."""
+        if len(records) > 1:
+            middle = len(records) // 2
+            self.parts.append(_Part(records[:middle], records[middle:]))
+        else:
+            self._send_next(records)
+
+    def _send_next(self, records: list[Record]) -> None:
+        if records:
+            self.parts.append(_Part(records))
+
+    def _settle_told(self, chunk: list[Record], envelope: Envelope) -> None:
+        """An answer that says of each record what became of it."""
+        if envelope.ok:
+            # an accepted envelope names each rejected record by its place (connector.shopimind.bulk.accounted_for)
+            named = rejections(envelope)
+            self._note(chunk, {rejection.index: rejection for rejection in named if rejection.index is not None})
         elif envelope.status_code in _WHOLE_REQUEST_REFUSED:
-            self._settle_refused(chunk, envelope)
+            self._note(chunk, {0: whole_rejection(envelope)})  # of a request with one record
         else:
             code = envelope.error.code if envelope.error else "?"
             what = f"HTTP {envelope.status_code}" if envelope.status_code else code
@@ -249,17 +280,6 @@ class _EntityRun:
                 _spoken(envelope.business_message, chunk),
             )
             self.fail(chunk, f"ShopiMind: {what}")
-
-    def _settle_refused(self, chunk: list[Record], envelope: Envelope) -> None:
-        """A request with one record was refused: the record is."""
-        named = rejections(envelope)
-        rejection = named[0] if named else Rejection(0, None, envelope.business_message, None)
-        self._note(chunk, {0: rejection})
-
-    def _settle_accepted(self, chunk: list[Record], envelope: Envelope) -> None:
-        # an accepted envelope names each rejected record by its place (connector.shopimind.bulk.accounted_for)
-        named = rejections(envelope)
-        self._note(chunk, {rejection.index: rejection for rejection in named if rejection.index is not None})
 
     def _note(self, chunk: list[Record], answered: Mapping[int, Rejection]) -> None:
         too_early = self._too_early(chunk, answered)
@@ -323,7 +343,7 @@ def _delivered(record: Record) -> Delivered:
 def _refusal(record: Record, field_name: str | None, reason: str, by: By) -> Refusal:
     return Refusal(
         record.external_id,
-        record.digest or b"",
+        record.refused_as(),
         record.source,
         record.store_id,
         record.day,

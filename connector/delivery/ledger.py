@@ -7,12 +7,26 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from sqlalchemy import Connection, Select, Table, bindparam, func, select
+import pyarrow as pa
+from sqlalchemy import Connection, Select, Table, bindparam, delete, func, select
 
 from connector.state.database import Database, upsert
 from connector.state.tables import ledger
 
 _IDS_PER_QUERY = 500
+
+# The ledger's rows of one entity, as `Ledger.records` gives them.
+NOTED = pa.schema(
+    [
+        pa.field("external_id", pa.string()),
+        pa.field("source", pa.int64()),
+        pa.field("store_id", pa.int64()),  # orders only
+        pa.field("day", pa.string()),  # orders only
+        pa.field("cents", pa.int64()),  # orders only
+        pa.field("currency", pa.string()),  # orders only
+        pa.field("delivered_at", pa.int64()),
+    ]
+)
 
 
 @dataclass(slots=True)
@@ -97,6 +111,28 @@ class Ledger:
         )
         with self._db.read() as connection:
             return set(connection.execute(query).scalars())
+
+    def records(self, entity: str) -> pa.Table:
+        """`NOTED`: every record of an entity."""
+        query = select(*(ledger.c[name] for name in NOTED.names)).where(
+            ledger.c.shop == self._shop, ledger.c.entity == entity
+        )
+        return self._db.table(query, NOTED)
+
+    def forget_all(self, connection: Connection, entity: str) -> None:
+        """All records of an entity count as never delivered; within the caller's transaction."""
+        connection.execute(delete(ledger).where(ledger.c.shop == self._shop, ledger.c.entity == entity))
+
+    def forget(self, connection: Connection, entity: str, external_ids: Sequence[str]) -> None:
+        """Records that count as never delivered, so that the next run sends them; within the caller's transaction."""
+        for start in range(0, len(external_ids), _IDS_PER_QUERY):
+            connection.execute(
+                delete(ledger).where(
+                    ledger.c.shop == self._shop,
+                    ledger.c.entity == entity,
+                    ledger.c.external_id.in_(external_ids[start : start + _IDS_PER_QUERY]),
+                )
+            )
 
     def held(self) -> list[Held]:
         """Totals per entity, store and source."""

@@ -1,15 +1,15 @@
-"""Which data source tags the records of which store, as the last provisioning found or made them."""
+"""What the last provisioning found or made: which data source tags the records of which store, and the definition."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from connector.state.database import Database, upsert
 from connector.state.tables import provisioned
 
-_SOURCE = "data_source"
+_SOURCE, _DEFINITION = "data_source", "definition"
 
 
 def remember_sources(db: Database, shop: str, sources: Mapping[int | None, int], at: int) -> None:
@@ -29,6 +29,22 @@ def known_sources(db: Database, shop: str) -> dict[int | None, int]:
     )
     with db.read() as connection:
         return {None if key == "parent" else int(key): source for key, source in connection.execute(query)}
+
+
+def remember_definition(connection: Connection, shop: str, name: str, definition_id: int, at: int) -> None:
+    """Keeps into which definition of that name records go, within the caller's transaction."""
+    row = {"shop": shop, "kind": _DEFINITION, "natural_key": name, "remote_id": definition_id, "detail": None, "at": at}
+    upsert(connection, provisioned, [row])
+
+
+def known_definition(db: Database, shop: str, name: str) -> int | None:
+    """The id of the definition into which records went; None before the first."""
+    query = select(provisioned.c.remote_id).where(
+        provisioned.c.shop == shop, provisioned.c.kind == _DEFINITION, provisioned.c.natural_key == name
+    )
+    with db.read() as connection:
+        found: int | None = connection.execute(query).scalar()
+    return found
 
 
 def _key(store_id: int | None) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from connector.config import Identifiers
 from connector.mapping.outcomes import Refusal, refusal
@@ -29,11 +31,24 @@ def text_id(identifiers: Identifiers, field_name: str, pos_id: int | None) -> st
     return f"{identifiers.prefix}{pos_id}"
 
 
+def text_ids(identifiers: Identifiers, pos_ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The string ids of a column of ids that are known to be good ones."""
+    return pc.binary_join_element_wise(identifiers.prefix, pos_ids.cast(pa.string()), "")
+
+
 def number_id(identifiers: Identifiers, field_name: str, pos_id: int | None) -> int:
     """The integer id (products, categories). Raises `Refused` as `text_id`, and for one past 2^31 - 1."""
     if pos_id is None or not 0 < pos_id < POS_IDS or identifiers.offset + pos_id > MAX_ID:
         raise refusal(field_name, Refusal.BAD_ID, pos_id if pos_id is not None else "none")
     return identifiers.offset + pos_id
+
+
+def owns(identifiers: Identifiers, external_id: str | int) -> bool:
+    """Whether an id is one that this shop would make: of text when it is text, else a number of the shop's range."""
+    if isinstance(external_id, int):
+        return identifiers.offset <= external_id < identifiers.offset + POS_IDS
+    rest = external_id.removeprefix(identifiers.prefix) if external_id.startswith(identifiers.prefix) else ""
+    return external_id == status_id(identifiers) or (rest.isascii() and rest.isdecimal())
 
 
 def misc_product_id(identifiers: Identifiers) -> int:
@@ -44,6 +59,12 @@ def misc_product_id(identifiers: Identifiers) -> int:
 def status_id(identifiers: Identifiers) -> str:
     """The string id of the one order status."""
     return f"{identifiers.prefix}completed"
+
+
+def number_of(name: str) -> int | None:
+    """The till's own id of a refused row that `Places` named; None when it had none, or has an id of ours."""
+    number = name.partition("=")[2].partition("#")[0] if name.startswith("?") else ""
+    return int(number) if number.isdecimal() else None
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from connector.mapping.facts import SALE_FACTS, SaleKind
 from connector.mapping.identifiers import Places
 from connector.mapping.known_customers import KnownCustomers
 from connector.mapping.lines import OrderLines, RawLine, order_lines
-from connector.mapping.outcomes import Refusal, Refused, Skip, refusal, unreadable_row
+from connector.mapping.outcomes import NOT_READ_WHOLE, Refusal, Refused, Skip, refusal, unreadable_row
 from connector.mapping.records import Records
 from connector.mapping.text import clean
 
@@ -169,6 +169,9 @@ def _map_sale(run: _Mapping, sale: _Sale, reading: _Reading) -> bool:
     }
     try:
         name = identifiers.text_id(run.ctx.identifiers, "order_id", sale.sale_id)
+        if sale.lines_from == "unread":
+            run.records.fail(name, NOT_READ_WHOLE, **counted)
+            return False
         if fault:
             raise fault
         reason = _skip(run, sale, reading)
@@ -184,11 +187,14 @@ def _map_sale(run: _Mapping, sale: _Sale, reading: _Reading) -> bool:
         name, refused = name or run.places.name(sale.sale_id, row), fault or refused
         run.records.refuse(name, refused.field, refused.reason, row, **counted)
         return False
-    # A customer's new e-mail or earlier first sale is no change of his orders.
-    digest_of = {**payload, "customer": payload["customer"]["customer_id"]}
-    run.records.send(name, payload, source_store_id=sale.store_id, digest_of=digest_of, **counted)
+    run.records.send(name, payload, source_store_id=sale.store_id, digest_of=what_counts(payload), **counted)
     run.misc = run.misc or lines.misc
     return True
+
+
+def what_counts(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an order counts as a change: a customer's new e-mail or earlier first sale is none of his orders."""
+    return {**payload, "customer": payload["customer"]["customer_id"]}
 
 
 def _skip(run: _Mapping, sale: _Sale, reading: _Reading) -> Skip | None:
@@ -211,7 +217,7 @@ def _skip(run: _Mapping, sale: _Sale, reading: _Reading) -> Skip | None:
 def _lines(ctx: ShopContext, sale: _Sale, reading: _Reading) -> OrderLines:
     if reading.fault is not None:
         raise reading.fault
-    if sale.lines_from in ("none", "unread"):
+    if sale.lines_from == "none":
         raise refusal("products", Refusal.LINES_NOT_READ)
     return order_lines(ctx, sale.lines, is_return=reading.kind is SaleKind.RETURN)
 

@@ -43,6 +43,9 @@ class Refusal(StrEnum):
     )
 
 
+NOT_READ_WHOLE = "the till did not give all of it"  # sale: its lines, or what else of it is needed, did not come
+
+
 class Refused(Exception):
     """A row cannot be sent because of one ShopiMind field. Caught where the row becomes a record, never beyond."""
 

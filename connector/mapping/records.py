@@ -11,18 +11,20 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-SEND, SKIPPED, REFUSED = "send", "skipped", "refused"
+SEND, SKIPPED, REFUSED, FAILED = "send", "skipped", "refused", "failed"
 
 _RECORDS: list[pa.Field[Any]] = [
     pa.field("external_id", pa.string()),  # as ShopiMind knows it; of a refused row without one, "?" and its place
     pa.field("store_id", pa.int64()),  # the store that the record counts for (orders only), else null
     pa.field("source_store_id", pa.int64()),  # the store whose child source tags it; null = the parent source
     pa.field("day", pa.string()),  # the closing day (orders only), else null
-    pa.field("outcome", pa.string()),  # send | skipped | refused
-    pa.field("reason", pa.string()),  # why it was skipped or refused (see connector.mapping.outcomes)
+    pa.field("outcome", pa.string()),  # send | skipped | refused | failed
+    pa.field("reason", pa.string()),  # why it is not sent (see connector.mapping.outcomes)
     pa.field("field", pa.string()),  # the ShopiMind field that a refused record breaks
-    pa.field("payload", pa.string()),  # compact JSON without id_data_source, which delivery adds; null when skipped
-    pa.field("digest", pa.binary(16)),  # of what counts as a change; null when skipped
+    pa.field(
+        "payload", pa.string()
+    ),  # compact JSON without id_data_source, which delivery adds; null when skipped or failed
+    pa.field("digest", pa.binary(16)),  # of what counts as a change; null when skipped or failed
     pa.field("amount", pa.decimal128(18, 2)),  # a sale's total (orders only); null when it cannot be read
     pa.field("currency", pa.string()),  # of `amount`
     pa.field("once", pa.bool_()),  # counted and sent only when it changes something (a vanished product)
@@ -81,6 +83,19 @@ class Records:
     ) -> None:
         """A row that a rule leaves out."""
         self.rows.append((external_id, store_id, None, day, SKIPPED, reason, None, None, None, amount, currency, False))
+
+    def fail(
+        self,
+        external_id: str,
+        reason: str,
+        *,
+        store_id: int | None = None,
+        day: str | None = None,
+        amount: Decimal | None = None,
+        currency: str | None = None,
+    ) -> None:
+        """A row that the till has not given whole; the next run reads it again."""
+        self.rows.append((external_id, store_id, None, day, FAILED, reason, None, None, None, amount, currency, False))
 
     def refuse(
         self,

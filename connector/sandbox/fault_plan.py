@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
-Kind = Literal["answer", "reset", "hang", "drip", "truncated", "cut", "oversize"]
+Kind = Literal["answer", "reset", "refuse", "hang", "drip", "truncated", "cut", "oversize"]
 Side = Literal["till", "crm"]
 
 
@@ -20,7 +20,8 @@ class Fault:
     """One thing that goes wrong, and for which requests.
 
     `kind`: `answer` (this `status`, `headers` and `body` instead of the app's), `reset` (the connection is reset
-    without an answer), `hang` (`seconds` of silence, then as usual), `drip` (the answer takes `seconds`), `truncated`
+    without an answer), `refuse` (every connection is reset, and for `seconds` no new one is taken, as when a server is
+    started again), `hang` (`seconds` of silence, then as usual), `drip` (the answer takes `seconds`), `truncated`
     (half of the body, as if it were whole), `cut` (half of the body, then a reset), `oversize` (`size` bytes of JSON,
     which gzip shrinks on the wire when `compressed`).
     `applied`: whether the app handles the request first, so that a write is done although its answer is lost.
@@ -40,6 +41,7 @@ class Fault:
     applied: bool = False
     status: int = 503
     headers: dict[str, str] = field(default_factory=dict)
+    retry_in: float | None = None  # `Retry-After` as the HTTP date so many seconds after the answer
     body: Any = None  # a text is sent as it is, anything else as JSON; None: the usual error body of the status
     seconds: float = 1.0
     size: int = 26 * 1024 * 1024
@@ -55,15 +57,26 @@ def status_fault(status: int, *, retry_after: float | str | None = None, **rest:
     return Fault(kind="answer", status=status, headers=headers, **rest)
 
 
+#: What a `Retry-After` must never hold, and does: each is a reason for patience of our own, or to leave it to the next run.
+ABSURD_WAITS = (
+    *("", "-1", "nan", "inf", "soon", "1e309", "99999999999", "0x10"),
+    *("Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Wed, 32 Foo 2026 99:99:99 GMT"),
+)
+
 HTML = "<html><body><h1>Maintenance</h1></body></html>"
 
 #: Ready faults by name, for a plan by chance: `{"503": 0.05, "reset_after": 0.02}`.
 PRESETS: Mapping[str, Fault] = {
-    **{str(code): status_fault(code) for code in (400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 504)},
+    **{str(code): status_fault(code) for code in (400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504)},
     "429_retry_after": status_fault(429, retry_after=1),
+    "429_retry_date": Fault(kind="answer", status=429, retry_in=2.0),
+    "503_retry_date": Fault(kind="answer", status=503, retry_in=2.0),
+    "503_retry_later": status_fault(503, retry_after=86_400),
+    **{f"503_absurd_{number}": status_fault(503, retry_after=text) for number, text in enumerate(ABSURD_WAITS)},
     "503_applied": status_fault(503, applied=True),
     "reset_before": Fault(kind="reset"),
     "reset_after": Fault(kind="reset", applied=True),
+    "refuse": Fault(kind="refuse", seconds=0.2),
     "hang": Fault(kind="hang", seconds=2.0),
     "drip": Fault(kind="drip", seconds=2.0),
     "truncated": Fault(kind="truncated", applied=True),
@@ -71,6 +84,9 @@ PRESETS: Mapping[str, Fault] = {
     "html": Fault(kind="answer", status=200, headers={"content-type": "text/html"}, body=HTML),
     "redirect": Fault(kind="answer", status=302, headers={"location": "https://elsewhere.example/"}, body=""),
     "wrong_shape": Fault(kind="answer", status=200, body={"surprise": True}),
+    "wrong_rows": Fault(kind="answer", status=200, body=[None, 7, "row"]),
+    "null": Fault(kind="answer", status=200, body="null"),
+    "empty": Fault(kind="answer", status=200, body=""),
     "failed_count": Fault(
         kind="answer", status=200, body={"statusCode": 200, "sent_count": 0, "rejected_count": 0, "failed_count": 50}
     ),
@@ -126,6 +142,11 @@ class FaultPlan:
     def quiet(self) -> bool:
         """Whether nothing can go wrong."""
         return not (self.faults or self.chances or self.latency)
+
+    @property
+    def struck(self) -> int:
+        """How many requests a scripted fault has hit so far, those included that have no answer yet."""
+        return sum(self._done)
 
     def pick(self, side: Side, method: str, path: str) -> Fault | None:
         """What goes wrong with this request; counts it."""

@@ -14,7 +14,10 @@ import asyncio
 import gzip
 import socket
 import struct
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 import orjson
@@ -53,7 +56,12 @@ class RequestJournal:
 
 
 class FaultMiddleware:
-    """Wraps one server's app. Everything under `/_sandbox` and the page at `/` stay free of faults."""
+    """Wraps one server's app. Everything under `/_sandbox` and the page at `/` stay free of faults.
+
+    `refuse` makes the server take no connection for so many seconds; without it such a fault is a mere reset.
+    """
+
+    refuse: Callable[[float], None] | None = None
 
     def __init__(
         self, app: ASGIApp, side: Side, plan: FaultPlan | None = None, journal: RequestJournal | None = None
@@ -69,7 +77,7 @@ class FaultMiddleware:
             return await self._control(scope, receive, send)
         if path == "/" or path.startswith("/_sandbox/") or (self.plan.quiet and not self.journal.on):
             return await self.app(scope, receive, send)
-        exchange = _Exchange(self.app, scope, receive, send)
+        exchange = _Exchange(self.app, scope, receive, send, self.refuse)
         body = await exchange.read()
         fault = self.plan.pick(self.side, scope["method"], path)
         try:
@@ -107,8 +115,10 @@ class FaultMiddleware:
 class _Exchange:
     """One request and what becomes of it."""
 
-    def __init__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        self.app, self.scope, self._receive, self._send = app, scope, receive, send
+    def __init__(
+        self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, refuse: Callable[[float], None] | None
+    ) -> None:
+        self.app, self.scope, self._receive, self._send, self.refuse = app, scope, receive, send, refuse
         self.status: int | None = None
         self._body: bytes | None = None
 
@@ -145,7 +155,9 @@ class _Exchange:
             return await self._spoilt(fault, start, body)
         if fault.applied:
             await self._handled()
-        if fault.kind == "reset":
+        if fault.kind == "refuse" and self.refuse is not None:
+            self.refuse(fault.seconds)
+        if fault.kind in ("reset", "refuse"):
             return await self._reset()
         if fault.kind == "oversize":
             return await self._oversize(fault)
@@ -218,4 +230,7 @@ def _error_response(fault: Fault) -> Response:
         if fault.status == 401:
             body["message"] = "Unauthorized"
     content = body.encode() if type(body) is str else orjson.dumps(body)
-    return Response(content, fault.status, headers={"content-type": "application/json", **fault.headers})
+    headers = {"content-type": "application/json", **fault.headers}
+    if fault.retry_in is not None:
+        headers["retry-after"] = formatdate(time.time() + fault.retry_in, usegmt=True)
+    return Response(content, fault.status, headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import multiprocessing
 import signal
@@ -9,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,10 +50,11 @@ class Server:
     ) -> None:
         self.state: State = app.state
         self._faulty = FaultMiddleware(app, side, faults)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
-        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
+        self._faulty.refuse = self._refuse
+        self._reserved = _bound(host, port)  # never listens: keeps the port ours while nobody does
+        self._address: tuple[str, int] = self._reserved.getsockname()
+        self._socket = _bound(*self._address)
+        self.url = f"http://{host}:{self._address[1]}"
         config = uvicorn.Config(
             self._faulty,
             log_level="critical",  # a scripted reset is not worth a line
@@ -61,6 +64,7 @@ class Server:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
+        self._listening_again: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name=f"sandbox {self.url}", daemon=True)
 
     @property
@@ -93,12 +97,42 @@ class Server:
         self._server.should_exit = True
         self._thread.join(PATIENCE)
         self._socket.close()
+        self._reserved.close()
+
+    def _refuse(self, seconds: float) -> None:
+        """As if the server were stopped and started again: to be called in its own thread."""
+        for server in self._server.servers:
+            server.close()
+        self._server.servers.clear()
+        for connection in list(self._server.server_state.connections):
+            if transport := getattr(connection, "transport", None):
+                transport.abort()
+        again = asyncio.get_running_loop().create_task(self._listen_again(seconds))
+        self._listening_again.add(again)
+        again.add_done_callback(self._listening_again.discard)
+
+    async def _listen_again(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if self._server.servers or self._server.should_exit:
+            return  # two faults at once: the first one's end is the end of both
+        config, state = self._server.config, self._server.server_state
+        protocol: Callable[..., asyncio.Protocol] = config.http_protocol_class
+        factory = partial(protocol, config=config, server_state=state, app_state=self._server.lifespan.state)
+        loop = asyncio.get_running_loop()
+        self._server.servers.append(await loop.create_server(factory, sock=_bound(*self._address), backlog=2048))
 
     def __enter__(self) -> Server:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    return bound
 
 
 def crm_token(account: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import stamina
+from sqlalchemy import delete
 
 from connector.delivery.counts import Counts
 from connector.delivery.deliver import Deliverer, Delivery
@@ -19,6 +21,7 @@ from connector.mapping.records import Records
 from connector.shopimind.client import ShopiMind
 from connector.state.database import open_database
 from connector.state.sealing import Sealer
+from connector.state.tables import ledger, refused
 from tests.scripted_server import Reply, Request, ScriptedServer
 
 SHOP = "lea"
@@ -46,6 +49,12 @@ class World:
         resource = self.client.customers if entity is CUSTOMERS else self.client.custom_data_records.of(1)
         deliverer = Deliverer(self.db, Ledger(self.db, SHOP), self.refused, run_id=run_id)
         return deliverer.deliver(entity, [records.table()], resource, {None: 1})
+
+    def forget(self) -> None:
+        """As if nothing had been delivered or refused."""
+        with self.db.begin() as connection:
+            for table in (ledger, refused):
+                connection.execute(delete(table))
 
     def counts(self, run_id: str, ids: list[str], entity: Entity = CUSTOMERS) -> Counts:
         return self.deliver(run_id, ids, entity).counts[None]
@@ -93,6 +102,65 @@ def test_one_that_is_left_out_without_a_word_fails_alone(world: World) -> None:
     world.api.respond = respond
     counts = world.counts("r1", IDS)
     assert (counts.sent, counts.refused, counts.failed) == (49, 0, 1)
+
+
+def spoilt_by(bad: set[str], status: int, requests: list[int]) -> Any:
+    """Answers that refuse every request with one of these in it, and count the requests."""
+
+    def respond(request: Request) -> Reply:
+        requests.append(len(request.json))
+        if any(item["customer_id"] in bad for item in request.json):
+            return Reply(status, {"statusCode": status, "message": ["[0] lang must be a string"], "error": "Bad"})
+        return Reply(200, {"statusCode": 200, "sent_count": len(request.json), "rejected_count": 0})
+
+    return respond
+
+
+@pytest.mark.parametrize(("status", "places"), [(422, range(50)), (400, [0, 21, 49]), (413, [0, 21, 49])])
+def test_the_record_that_spoils_a_request_is_found_in_few_calls(
+    world: World, status: int, places: Iterable[int]
+) -> None:
+    allowed = 2 * math.log2(50) + 1
+    for place in places:
+        requests: list[int] = []
+        world.api.respond = spoilt_by({IDS[place]}, status, requests)
+        counts = world.counts(f"r{place}", IDS)
+        assert len(requests) <= allowed, (place, requests)
+        assert (counts.sent, counts.refused, counts.failed) == (49, 1, 0)
+        assert [row["external_id"] for row in world.refused.all()] == [IDS[place]]
+        world.forget()
+
+
+def test_so_are_several_of_them(world: World) -> None:
+    requests: list[int] = []
+    world.api.respond = spoilt_by({"c3", "c4", "c31", "c49"}, 400, requests)
+    counts = world.counts("r1", IDS)
+    assert len(requests) <= 4 * (2 * math.log2(50) + 1)
+    assert (counts.sent, counts.refused, counts.failed) == (46, 4, 0)
+
+
+def test_a_request_refused_as_a_whole_says_field_and_reason_too(world: World) -> None:
+    world.api.respond = spoilt_by({BAD}, 400, [])
+    world.counts("r1", [BAD])
+    (kept,) = world.refused.all()
+    assert (kept["field"], kept["reason"]) == ("lang", "[0] lang must be a string")
+
+
+def test_a_request_with_failed_items_is_no_refusal_and_the_next_run_sends_it_again(world: World) -> None:
+    requests: list[int] = []
+
+    def respond(request: Request) -> Reply:
+        requests.append(len(request.json))
+        failed = 1 if len(requests) == 1 else 0
+        sent = len(request.json) - failed
+        return Reply(200, {"statusCode": 200, "sent_count": sent, "rejected_count": 0, "failed_count": failed})
+
+    world.api.respond = respond
+    first = world.counts("r1", IDS)
+    assert (first.sent, first.refused, first.failed, requests) == (0, 0, 50, [50])
+    assert world.refused.all() == []
+    second = world.counts("r2", IDS)
+    assert (second.sent, second.failed, requests) == (50, 0, [50, 50])
 
 
 def test_a_profile_whose_customer_is_not_visible_yet_is_tried_again_by_the_next_run(world: World) -> None:
