@@ -17,6 +17,7 @@ from connector.cli import app
 from connector.delivery import entities
 from connector.sandbox.crm_switches import CrmSwitches
 from connector.sandbox.till_switches import TillSwitches
+from tests.soak import __main__ as soak
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "data_samples" / "README.md"])
@@ -103,19 +104,45 @@ def test_every_variable_is_documented_and_every_documented_one_is_read() -> None
 # --- open questions ------------------------------------------------------------------------------------------------
 
 QUESTIONS = (ROOT / "docs" / "open-questions.md").read_text("utf-8")
+RELIABILITY = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+
+
+def switches_of_the_sandbox() -> set[str]:
+    return {*TillSwitches.model_fields, *(field.name for field in fields(CrmSwitches))}
 
 
 def test_every_switch_of_the_sandbox_has_its_question() -> None:
-    switches = {*TillSwitches.model_fields, *(field.name for field in fields(CrmSwitches))}
-    assert not [name for name in switches if f"`{name}`" not in QUESTIONS]
+    assert not [name for name in switches_of_the_sandbox() if f"`{name}`" not in QUESTIONS]
 
 
-def test_every_test_that_an_open_question_names_exists() -> None:
+def test_every_switch_of_the_sandbox_is_turned_by_a_test() -> None:
+    tests = "\n".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("test_*.py") if file != Path(__file__))
+    turned = {name for found in re.findall(r"""["'](\w+)["']|\b(\w+)=|switches\.(\w+)\b""", tests) for name in found}
+    assert not switches_of_the_sandbox() - turned
+
+
+@pytest.mark.parametrize("text", [QUESTIONS, RELIABILITY], ids=["open-questions", "reliability"])
+def test_every_test_that_is_named_exists(text: str) -> None:
     sources = {path: path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
     functions = set(re.findall(r"def (test_\w+)", "\n".join(sources.values())))
-    assert not set(re.findall(r"`(test_\w+)`", QUESTIONS)) - functions
-    files = re.findall(r"`((?:\w+/)?test_\w+\.py)`", QUESTIONS)
+    assert not set(re.findall(r"`(test_\w+)`", text)) - functions
+    files = re.findall(r"`((?:\w+/)?test_\w+\.py)`", text)
     assert not [name for name in files if not (ROOT / "tests" / name).exists()]
+
+
+# --- promises ------------------------------------------------------------------------------------------------------
+
+
+def test_every_promise_names_what_holds_it() -> None:
+    rows = [line for line in RELIABILITY[RELIABILITY.index("## Nothing is lost") :].splitlines() if line[:2] == "| "]
+    promises = [row for row in rows if not row.startswith(("| what |", "| promise |", "| what happens |"))]
+    assert len(promises) > 30
+    assert not [row for row in promises if "`test_" not in row and "the soak" not in row]
+
+
+def test_the_soak_finds_its_place_in_the_document() -> None:
+    begin, end = RELIABILITY.index(soak.BEGIN), RELIABILITY.index(soak.END)
+    assert begin < end
 
 
 # --- architecture --------------------------------------------------------------------------------------------------

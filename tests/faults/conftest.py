@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +17,25 @@ import assets.launch
 from connector.pos import hiboutik_calls
 from connector.sandbox.accounts import TillAccount
 from connector.sandbox.serve import Sandbox
-from connector.state.home import HOME_VARIABLE
+from tests.conftest import NewState
 from tests.faults.little_till import alpha
 from tests.faults.shop_world import World
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """What a sync sets in it is taken back."""
+    before = dict(os.environ)
+    os.environ.pop("DAGSTER_HOME", None)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Retries as in earnest, four tries, but without the waits between them. Not so in the command's own process."""
     monkeypatch.setattr(hiboutik_calls, "sleep", lambda seconds: None)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    monkeypatch.setenv(HOME_VARIABLE, "unused")  # so that what a sync sets is taken back
-    monkeypatch.setenv("CONNECTOR_SHOPS", "unused")
-    monkeypatch.setenv("DAGSTER_HOME", "unused")
-    monkeypatch.delenv("DAGSTER_HOME")
     with stamina.set_testing(True, attempts=4, cap=True):
         yield
 
@@ -39,20 +47,17 @@ def runs_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+def make_world(tmp_path: Path, new_state: NewState) -> Iterator[Callable[..., World]]:
     """Starts a sandbox over the given accounts (default: `alpha`)."""
-    started: list[Sandbox] = []
+    with ExitStack() as stack:
 
-    def make(*accounts: TillAccount, **options: Any) -> World:
-        folder = tmp_path / f"world{len(started)}"
-        folder.mkdir()
-        sandbox = Sandbox(folder / "sandbox", folder, accounts=list(accounts or (alpha(),)), **options)
-        started.append(sandbox.start())
-        return World(sandbox, folder, folder / "home")
+        def make(*accounts: TillAccount, **options: Any) -> World:
+            folder = Path(tempfile.mkdtemp(prefix="world-", dir=tmp_path))
+            state = stack.enter_context(new_state())
+            sandbox = Sandbox(folder / "sandbox", folder, accounts=list(accounts or (alpha(),)), **options)
+            return World(stack.enter_context(sandbox), folder, folder / "home", state)
 
-    yield make
-    for sandbox in started:
-        sandbox.stop()
+        yield make
 
 
 @pytest.fixture
@@ -63,7 +68,7 @@ def world(make_world: Callable[..., World]) -> World:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[TillAccount], dict[str, Any]]:
-    """The end state of one sync of that account without any fault; each account is synced once, by its name."""
+    """The end state of one sync of that account without any fault, with its state in a home; each is synced once."""
     known: dict[str, dict[str, Any]] = {}
 
     def state(account: TillAccount) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ from connector.sandbox.fault_plan import Fault, FaultPlan
 from connector.sandbox.serve import Sandbox
 from connector.sandbox.till import Till
 from connector.shop_run import ShopRun, State
+from connector.state.database import URL_VARIABLE
 from connector.state.home import HOME_VARIABLE
+from connector.state.lake import LAKE_VARIABLE
+from connector.state.sealing import KEYS_VARIABLE
 from connector.status import status_of_shop
 
 ROOT = Path(__file__).parent.parent.parent
@@ -57,6 +60,7 @@ class World:
     sandbox: Sandbox
     folder: Path
     home: Path
+    state: Mapping[str, str] = field(default_factory=dict)  # the variables that lead to a state outside the home
     shops_file: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,12 +69,19 @@ class World:
         self.sandbox.crm_server.journal.on = True
         self.sandbox.till_server.journal.on = True
 
+    def enter(self) -> None:
+        """From now on this process is a worker of this world."""
+        for name in (URL_VARIABLE, LAKE_VARIABLE, KEYS_VARIABLE):
+            os.environ.pop(name, None)
+        os.environ.update(self.state)
+        os.environ[HOME_VARIABLE] = str(self.home)
+
     # --- syncing
 
     def sync(self, shop: str = "alpha", **request: Any) -> Synced:
         """One sync in this process; afterwards the journals hold its requests only."""
         self.forget_requests()
-        os.environ[HOME_VARIABLE] = str(self.home)
+        self.enter()
         _, report = launch(SyncRequest(self.shops_file, shop, **request), lambda what, done, total: None)
         self.last = checked(report)
         return self.last
@@ -92,6 +103,7 @@ class World:
             start_new_session=True,
             preexec_fn=before,
             env=os.environ
+            | self.state
             | {"PYTHONPATH": str(ROOT), HOME_VARIABLE: str(home or self.home), "COLUMNS": "500"}
             | environment,
         )
@@ -99,7 +111,7 @@ class World:
     def run(self, *arguments: str, **environment: str) -> tuple[int, dict[str, Any], str]:
         """The command's exit code, its JSON document and its standard error."""
         process = self.command(*arguments, "--json", **environment)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=200)
         return process.returncode, json.loads(out), err
 
     # --- looking
@@ -201,7 +213,7 @@ class _Opened:
         self.world, self.shop, self.changes = world, shop, changes
 
     def __enter__(self) -> ShopRun:
-        os.environ[HOME_VARIABLE] = str(self.world.home)
+        self.world.enter()
         self.state = State.open()
         shops = load_shops(self.world.shops_file)
         shop = next(each for each in shops if each.key == self.shop)

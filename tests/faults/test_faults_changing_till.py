@@ -10,7 +10,7 @@ import pytest
 
 from connector.sandbox.fault_plan import Fault
 from connector.sandbox.hiboutik_shapes import CUSTOMER
-from tests.faults.little_till import DAYS, customer, days_ago, line, product, sale, store
+from tests.faults.little_till import CUSTOMERS, DAYS, customer, days_ago, line, product, sale, store
 from tests.faults.shop_world import World
 
 
@@ -260,3 +260,90 @@ def test_the_same_till_after_a_new_home_is_recognised(
     assert again.row("data_sources")["unchanged"] == 3
     assert set(world.crm().sources) == sources
     assert len(world.items("orders")) == 28
+
+
+def test_merged_customers_leave_the_one_who_is_gone_as_he_was_and_new_sales_to_the_other(world: World) -> None:
+    """What the till's merge does to the list and to sales that are read from then on."""
+    world.sync()
+    till = world.till()
+    till.delete("customers", 3)
+    for ago in range(DAYS):
+        for store_id in (1, 2):
+            for each in till.sales_of_day(store_id, date.fromisoformat(days_ago(ago)), "completed_at"):
+                if each["customer_id"] == 3:
+                    till.put_sale({"sale_id": each["sale_id"], "customer_id": 4})
+    till.put_sale(sale(940, 1, days_ago(0), 4))
+    profile = next(p for p in world.crm().records("pos_profile") if p["loyalty_points"] == 4)
+
+    merged = world.sync(first=date.fromisoformat(days_ago(6)))
+
+    assert merged.status == "delivered"
+    assert "a_3" in world.items("customers"), "nothing is ever deleted in ShopiMind"
+    assert {item["customer"]["customer_id"] for item in world.items("orders").values()} == {
+        f"a_{number}" for number in range(1, CUSTOMERS + 1) if number != 3
+    }
+    survivor = next(p for p in world.crm().records("pos_profile") if p["contact_id"] == profile["contact_id"])
+    assert survivor["orders_count"] > profile["orders_count"] + 1
+
+
+def test_a_sale_that_is_closed_no_longer_stays_an_order_but_counts_no_longer(world: World) -> None:
+    world.sync()
+    gone = world.till().sales_of_day(1, date.fromisoformat(days_ago(1)), "completed_at")[0]
+    loyal = gone["customer_id"]
+    before = next(p for p in world.crm().records("pos_profile") if p["loyalty_points"] == loyal)
+    world.till().put_sale({"sale_id": gone["sale_id"], "completed_at": "0000-00-00 00:00:00"})
+
+    again = world.sync()
+
+    assert again.status == "delivered"
+    assert f"a_{gone['sale_id']}" in world.items("orders")
+    after = next(p for p in world.crm().records("pos_profile") if p["loyalty_points"] == loyal)
+    assert after["orders_count"] == before["orders_count"] - 1
+
+
+def test_a_sale_that_a_rule_leaves_out_after_an_edit_stays_the_order_it_was(world: World) -> None:
+    world.sync()
+    edited = world.till().sales_of_day(1, date.fromisoformat(days_ago(1)), "completed_at")[0]
+    order = world.items("orders")[f"a_{edited['sale_id']}"]
+    world.till().put_sale({"sale_id": edited["sale_id"], "customer_id": 0})
+
+    again = world.sync()
+
+    assert again.row("orders", 1)["skipped"] == {"anonymous": 1}
+    assert world.items("orders")[f"a_{edited['sale_id']}"] == order
+
+
+def test_a_customer_whose_store_is_closed_moves_to_the_store_of_his_other_sales_else_to_the_parent(
+    world: World,
+) -> None:
+    world.till().put("customers", customer(9))
+    world.till().put_sale(sale(950, 2, days_ago(1), 9))
+    first = world.sync()
+    assert world.items("customers")["a_9"]["id_data_source"] == first.row("orders", 2)["id_data_source"]
+    world.till().delete("stores", 2)
+
+    again = world.sync()
+
+    assert again.status == "delivered"
+    parent = next(number for number, source in world.crm().sources.items() if source["label"] == "Alpha")
+    lyon = again.row("orders", 1)["id_data_source"]
+    assert world.items("customers")["a_9"]["id_data_source"] == parent
+    assert {item["id_data_source"] for item in world.items("customers").values()} == {lyon, parent}
+    assert world.items("orders")["a_950"]["id_data_source"] == first.row("orders", 2)["id_data_source"]
+    assert {source["label"] for source in world.crm().sources.values()} == {
+        "Web",
+        "Alpha",
+        "Alpha - Lyon",
+        "Alpha - Nice",
+    }
+
+
+def test_a_customer_who_loses_his_e_mail_is_skipped_from_then_on_and_stays_as_he_was(world: World) -> None:
+    world.sync()
+    world.till().put("customers", {"customers_id": 5, "email": ""})
+
+    again = world.sync()
+
+    assert again.row("customers")["skipped"] == {"customer_without_email": 1}
+    assert again.total("failed") == again.total("refused") == 0
+    assert world.items("customers")["a_5"]["email"] == "camille.5@example.org"

@@ -6,9 +6,11 @@ import json
 import os
 import random
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -22,7 +24,7 @@ from tests.faults.shop_world import World
 
 IN_FLIGHT = 8 * 50  # records, at most
 KILLED_AT = (("till", "/closed_sales/"), ("crm", "/v1/customers"), ("crm", "/v1/orders"))
-PATIENCE = 60.0
+PATIENCE = 200.0  # to start the command takes seconds, and many of them where everything else runs at the same time
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> None:
@@ -38,10 +40,42 @@ def family(pid: int) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
+class Patience:
+    """The seconds that a process took, without those in which it was ready to run and the machine was busy elsewhere."""
+
+    def __init__(self, pid: int) -> None:
+        self._file = Path(f"/proc/{pid}/schedstat")
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._waited = self._waited_before = self._waited_for_a_core()
+
+    def __enter__(self) -> Patience:
+        self._began = time.monotonic()
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        took = time.monotonic() - self._began
+        self._over.set()
+        self._watch.join()
+        self.seconds = took - (self._waited - self._waited_before)
+
+    def _look(self) -> None:
+        while not self._over.wait(0.02):
+            self._waited = max(self._waited, self._waited_for_a_core())
+
+    def _waited_for_a_core(self) -> float:
+        try:
+            return int(self._file.read_text().split()[1]) / 1e9
+        except (OSError, IndexError):  # it has ended, or this is not Linux
+            return 0.0
+
+
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.also_shared
 def test_a_second_sync_of_the_same_shop_fails_at_once_names_the_holder_and_makes_no_call(world: World) -> None:
     with world.opened() as run, Lease.acquire(run.state.db, "alpha", SYNC_LEASE):
         second = world.sync()
@@ -57,7 +91,7 @@ def test_a_second_command_for_the_same_shop_ends_at_once_while_the_first_goes_on
     world.break_till(Fault(kind="hang", path="/closed_sales/", seconds=30.0))
     first = world.command("sync", "--json")
     try:
-        wait_for(lambda: world.requests("till", "/customers/"), "a call to the till")
+        wait_for(lambda: world.sandbox.till_server.faults.struck, "a call that hangs")  # from here on it stands still
         before = len(world.requests("till")) + len(world.requests("crm"))
         code, document, _ = world.run("sync")
         after = [entry for entry in world.requests("till") if "/closed_sales/" not in entry["path"]]
@@ -77,7 +111,7 @@ def test_two_first_syncs_at_once_from_two_homes_make_one_source_per_store(
     world = make_world(latency=0.1)
     world.sandbox.till.switches.concurrency = 60
     both = [world.command("sync", "--json", home=world.folder / f"home{number}") for number in range(2)]
-    documents = [json.loads(process.communicate(timeout=120)[0]) for process in both]
+    documents = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in both]
 
     assert [document["exit_code"] for document in documents] == [0, 0]
     assert world.end_state() == undisturbed(alpha())
@@ -116,14 +150,14 @@ def test_stopped_from_outside_it_ends_within_seconds_says_so_and_loses_nothing(
     world = make_world()
     world.break_till(Fault(kind="hang", path="/closed_sales/", seconds=20.0))
     process = world.command("sync", "--json")
-    wait_for(lambda: world.requests("till", "/customers/"), "a call to the till")
+    wait_for(lambda: world.sandbox.till_server.faults.struck, "a call that hangs")
     whole = family(process.pid)
 
-    asked_at = time.monotonic()
-    process.send_signal(stop)
-    out, err = process.communicate(timeout=60)
+    with Patience(process.pid) as took:
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=PATIENCE)
 
-    assert time.monotonic() - asked_at < 10
+    assert took.seconds < 10
     assert process.returncode == 1
     assert "next run" in err
     assert "Traceback" not in err

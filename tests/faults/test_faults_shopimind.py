@@ -106,7 +106,8 @@ def test_a_chunk_that_is_refused_as_a_whole_is_halved_until_the_bad_record_stand
     world.break_crm(on("customers", status_fault(status), times=1))
     synced = world.sync()
     assert synced.status == "delivered"
-    assert [len(entry["body"]) for entry in world.requests("crm", "/v1/customers")] == [8, 4, 4]
+    # the first half is taken, so the bad one is taken to be in the second, which is not asked as a whole again
+    assert [len(entry["body"]) for entry in world.requests("crm", "/v1/customers")] == [8, 4, 2, 1, 1]
 
 
 def test_an_unreachable_shopimind_costs_the_till_nothing_before_the_first_sync(
@@ -195,3 +196,21 @@ def test_a_definition_left_in_the_making_is_activated(world: World, undisturbed:
     assert world.sync().status == "delivered"
     assert [d["status"] for d in world.crm().definitions.values()] == ["active"]
     assert world.end_state() == undisturbed(alpha())
+
+
+def test_a_definition_that_was_deleted_is_made_again_and_filled_again(
+    world: World, undisturbed: Callable[..., Any]
+) -> None:
+    world.sync()
+    (deleted,) = world.crm().definitions.values()
+    deleted["status"] = "deleted"
+
+    planned = world.run("plan")[1]["shops"][0]["entities"]
+    again = world.sync()
+
+    profiles = again.row("pos_profiles")
+    assert (profiles["sent"], profiles["unchanged"]) == (8, 0)
+    (row,) = [row for row in planned if row["entity"] == "pos_profiles"]
+    assert (row["new"], row["unchanged"]) == (8, 0)
+    assert len(world.crm().records("pos_profile")) == 8
+    assert world.sync().row("pos_profiles")["unchanged"] == 8

@@ -20,6 +20,7 @@ from tests.faults.shop_world import World
 DAY = 86_400
 
 
+@pytest.mark.only_local("a directory stands where a file should be")
 def test_a_lake_that_cannot_be_written_is_told_and_the_next_run_delivers_everything(
     world: World, undisturbed: Callable[..., Any]
 ) -> None:
@@ -38,6 +39,7 @@ def test_a_lake_that_cannot_be_written_is_told_and_the_next_run_delivers_everyth
     assert world.end_state() == undisturbed(alpha())
 
 
+@pytest.mark.only_local("a directory stands where a file should be")
 def test_a_day_that_cannot_be_kept_is_read_again(world: World, undisturbed: Callable[..., Any]) -> None:
     world.sync(only=("order_statuses",))
     day = world.home / "lake" / "alpha" / "pos_sales" / f"{days_ago(4)}.parquet"
@@ -65,6 +67,7 @@ def test_a_home_that_cannot_be_used_is_told_in_one_sentence_with_exit_code_1(wor
     assert not world.requests("till")
 
 
+@pytest.mark.only_local("the database is a file")
 def test_a_damaged_database_is_told_and_left_alone(world: World) -> None:
     world.sync()
     database = world.home / "state.sqlite"

@@ -146,3 +146,32 @@ def test_a_day_that_fails_leaves_the_days_before_it_delivered(world: World, undi
     # An order is not sent again because its customer's date changed (contract, section 5), and sales after the day that
     # failed were delivered before that day told of an earlier one.
     assert without_customer_dates(world.end_state()) == without_customer_dates(undisturbed(alpha()))
+
+
+@pytest.mark.parametrize("rows", [[None, 7, "row"], [{"surprise": True}]])
+def test_a_day_whose_list_holds_what_is_no_sale_is_read_again(
+    world: World, undisturbed: Callable[..., Any], rows: list[Any]
+) -> None:
+    path = f"/closed_sales/1/{days_ago(5).replace('-', '/')}"
+    world.break_till(Fault(kind="answer", status=200, path=path, body=rows))
+
+    told = world.sync()
+
+    assert told.status == "refused"
+    world.mend()
+    assert world.sync().status == "delivered"
+    assert without_customer_dates(world.end_state()) == without_customer_dates(undisturbed(alpha()))
+
+
+@pytest.mark.parametrize("rows", [[None, 7, "row"], [{"surprise": True}]])
+def test_a_list_that_holds_what_is_no_product_makes_nothing_inactive(world: World, rows: list[Any]) -> None:
+    world.sync()
+    world.break_till(Fault(kind="answer", status=200, path="/products/", body=rows))
+
+    told = world.sync()
+
+    assert told.status == "refused"
+    assert told.row("products")["sent"] == 0
+    assert all(item["is_active"] for item in world.items("products").values())
+    world.mend()
+    assert world.sync().status == "delivered"  # nothing of that answer is left

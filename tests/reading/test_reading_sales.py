@@ -64,16 +64,37 @@ def test_without_bulk_lines_the_sales_own_pages_are_read(world: World, status: i
 
 
 @pytest.mark.parametrize("status", [404, 418, 503])
-def test_a_sale_whose_own_page_does_not_come_is_refused_and_its_day_is_read_again(world: World, status: int) -> None:
+def test_a_sale_whose_own_page_does_not_come_fails_and_its_day_is_read_again(world: World, status: int) -> None:
     faults = [status_fault(404, path="products_sold"), status_fault(status, path="/sales/504")]
     world.sandbox.till_server.faults = FaultPlan(faults)
     ran = world.sync()
-    assert outcome(ran) == (3, "refused")
-    assert (ran.row("orders", 1)["sent"], ran.row("orders", 1)["refused"]) == (2, 1)
+    assert outcome(ran) == (1, "failed")
+    assert (ran.row("orders", 1)["sent"], ran.row("orders", 1)["failed"]) == (2, 1)
+    assert f"of store 1 on {day(4)} were not read whole: sale 504" in ran.shop()["message"]
     mend(world)
     assert outcome(world.sync()) == (0, "delivered")
     assert "a_504" in world.held_by_id("orders", "order_id")
     assert str(day(4)) in world.days_read()[1]
+
+
+def test_sales_whose_lines_do_not_come_are_counted_as_failed_with_their_amount(world: World) -> None:
+    break_till(world, 503, "products_sold/1/")
+    ran = world.sync()
+    row = ran.row("orders", 1)
+    assert outcome(ran) == (1, "failed")
+    assert row["read"] == 5
+    assert row["failed"] == row["read"] - sum(row["skipped"].values()) > 0
+    assert row["amount_read"] != "0.00"
+    mend(world)
+    assert outcome(world.sync()) == (0, "delivered")
+
+
+def test_customers_that_cannot_be_read_keep_no_product_back(world: World) -> None:
+    break_till(world, 403, "/customers/$")
+    ran = world.sync()
+    assert outcome(ran) == (1, "failed")
+    assert ran.row("products")["sent"] == ran.row("products")["read"] > 0
+    assert ran.row("orders", 1)["failed"] == ran.row("orders", 1)["read"] > 0
 
 
 def test_a_sale_that_can_never_be_read_does_not_keep_its_day_open(make_world: MakeWorld) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -73,6 +74,27 @@ def test_a_reset_after_the_app_loses_only_the_answer(server: Server, client: htt
         client.post("/v1/orders", content="x")
 
     assert handled == ["/v1/orders"]
+
+
+def test_a_server_that_refuses_connections_takes_them_again_after_a_while(server: Server, client: httpx.Client) -> None:
+    server.faults = FaultPlan([Fault(kind="refuse", nth=1, seconds=0.3)])
+
+    with pytest.raises(httpx.NetworkError):
+        client.get("/v1/orders")
+    with pytest.raises(httpx.ConnectError):  # nobody listens, also not for those who were connected before
+        client.get("/v1/orders")
+
+    assert handled == []
+    time.sleep(0.5)
+    assert client.get("/v1/orders").status_code == 200
+
+
+def test_a_wait_can_be_told_as_the_date_when_it_ends(server: Server, client: httpx.Client) -> None:
+    server.faults = FaultPlan([Fault(kind="answer", status=503, retry_in=30.0)])
+
+    ends = parsedate_to_datetime(client.get("/v1/orders").headers["retry-after"])
+
+    assert 28 <= ends.timestamp() - time.time() <= 31
 
 
 def test_a_status_can_be_answered_after_the_write_was_done(server: Server, client: httpx.Client) -> None:

@@ -25,8 +25,12 @@ ONLY_POINTS = {**SPEC.body(), "fields": FIELDS[:2]}
 
 
 @pytest.fixture(
-    params=[{}, {"relationships_case": "snake", "definition_id_key": "id", "numeric_ids": "string"}],
-    ids=["plain", "odd"],
+    params=[
+        {},
+        {"relationships_case": "snake", "definition_id_key": "id", "numeric_ids": "string"},
+        {"duplicate_definition_status": 409, "activate_active_status": 200},
+    ],
+    ids=["plain", "odd", "other statuses"],
 )
 def crm(request: pytest.FixtureRequest) -> Iterator[Crm]:
     with Crm(**request.param) as running:
@@ -134,6 +138,21 @@ def test_a_name_taken_meanwhile_by_another_run_is_used(crm: Crm) -> None:
     outcome = ensure_definition(crm.client, SPEC)
     assert (outcome.id, outcome.status) == (crm.definitions[0]["id_definition"], "active")
     assert len(crm.definitions) == 1
+
+
+def test_one_that_another_run_activates_meanwhile_is_used(crm: Crm) -> None:
+    number = create(crm, SPEC.body())
+    definitions = crm.client.custom_data_definitions
+    activate_ours = definitions.activate
+
+    def activate_after_the_other_run(item_id: int) -> Any:
+        with crm.another_client() as other:
+            assert other.custom_data_definitions.activate(item_id).ok
+        return activate_ours(item_id)
+
+    definitions.activate = activate_after_the_other_run  # type: ignore[method-assign]
+    assert ensure_definition(crm.client, SPEC) == DefinitionOutcome(number, "active", "sent")
+    assert [each["status"] for each in crm.definitions] == ["active"]
 
 
 def test_a_refusal_is_told_in_the_apis_words(crm: Crm) -> None:

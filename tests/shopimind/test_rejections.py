@@ -30,6 +30,7 @@ DATE = "cart_updated_at is not a date"
         ({"index": 0, "item": ITEM, "errors": ["Invalid item"]}, 0, None, "Invalid item"),
         ({"index": 0, "errors": [{"property": "email", "constraints": {"isEmail": "no"}}]}, 0, "email", "no"),
         ({"index": 0, "field": "lang", "reason": "too long"}, 0, "lang", "too long"),
+        ({"index": 0, "errors": ["[0] email must be an email"]}, 0, "email", "[0] email must be an email"),
         ({"objectIndex": 4, "validationErrors": [{"message": DATE}]}, 4, "cart_updated_at", DATE),
         ({"objectIndex": 4, "validationErrors": [{"message": "Odd"}, {"message": "Bad"}]}, 4, None, "Odd; Bad"),
         ("just words", None, None, "just words"),

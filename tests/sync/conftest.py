@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import NewState
 from tests.sync.world import Warm, World
 
 MakeWorld = Callable[..., World]
@@ -23,29 +24,30 @@ def warm() -> Iterator[Warm]:
 
 
 @contextmanager
-def making_worlds(warm: Warm) -> Iterator[MakeWorld]:
+def making_worlds(warm: Warm, new_state: NewState) -> Iterator[MakeWorld]:
     """`make(accounts, **options of World)` makes a world that is closed, and gone, in the end."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # hundreds of small files, written durably
     with ExitStack() as stack:
 
         def make(*args: Any, **options: Any) -> World:
+            state = stack.enter_context(new_state())
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="world-", dir=memory))
-            return stack.enter_context(World(Path(folder), warm, *args, **options))
+            return stack.enter_context(World(Path(folder), warm, *args, state=state, **options))
 
         yield make
 
 
 @pytest.fixture
-def make_world(warm: Warm) -> Iterator[MakeWorld]:
+def make_world(warm: Warm, new_state: NewState) -> Iterator[MakeWorld]:
     """Makes worlds for one test."""
-    with making_worlds(warm) as make:
+    with making_worlds(warm, new_state) as make:
         yield make
 
 
 @pytest.fixture(scope="module")
-def make_shared_world(warm: Warm) -> Iterator[MakeWorld]:
+def make_shared_world(warm: Warm, new_state: NewState) -> Iterator[MakeWorld]:
     """Makes worlds for the tests of a module, which then only look."""
-    with making_worlds(warm) as make:
+    with making_worlds(warm, new_state) as make:
         yield make
 
 

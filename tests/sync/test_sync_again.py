@@ -22,6 +22,7 @@ def sent(ran: Any, shop: str = "alpha") -> dict[str, int]:
     return {name: number for name, number in found.items() if number}
 
 
+@pytest.mark.also_shared
 def test_an_unchanged_second_sync_writes_nothing_and_asks_little(world: World) -> None:
     assert world.sync().code == 0
     used = world.status().shop()["quota"]["used"]
@@ -42,6 +43,7 @@ def test_an_unchanged_second_sync_writes_nothing_and_asks_little(world: World) -
     assert again.shop()["quota"]["used"] == used + len(world.till_calls())
 
 
+@pytest.mark.also_shared
 def test_only_what_changed_in_the_till_is_sent(world: World) -> None:
     world.sync()
     till = world.till()

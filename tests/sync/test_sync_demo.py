@@ -1,4 +1,4 @@
-"""`connector demo --json`: the sample shops, and exit 0 only if the three counts agree."""
+"""`connector demo --json`: the sample shops, and exit 0 only if till, ledger and ShopiMind agree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.sync.conftest import MakeWorld
 
 
 @pytest.mark.slow
-def test_the_demo_delivers_the_samples_and_its_three_counts_agree(make_world: MakeWorld) -> None:
+def test_the_demo_delivers_the_samples_and_everything_agrees(make_world: MakeWorld) -> None:
     world = make_world()
     ran = world.run("demo", "--json", "--shops", str(world.folder / "demo.yaml"))
     assert {shop.key for shop in load_shops(world.folder / "demo.yaml")} == {"maison-lea", "atelier-noa"}
@@ -20,11 +20,13 @@ def test_the_demo_delivers_the_samples_and_its_three_counts_agree(make_world: Ma
     }
     for shop, lines in ran.document["reconciliation"].items():
         rows = {(row["entity"], row["store_id"]): row for row in ran.shop(shop)["entities"]}
-        assert len(lines) == len(rows) - 1  # all but the data sources
+        assert {(line["entity"], line["store_id"]) for line in lines} == set(rows)
         for line in lines:
             row = rows[line["entity"], line["store_id"]]
             assert line["agrees"]
-            assert line["till"] == line["ledger"] == line["crm"] == row["sent"]
-            assert line["read"] == row["read"]
+            assert line["to_send"] == line["ledger"] == line["shopimind"]
+            if line["entity"] != "data_sources":
+                assert line["shopimind"]["records"] == row["sent"]
             if line["entity"] == "orders":
-                assert line["till_amount"] == line["ledger_amount"] == line["crm_amount"]
+                assert line["read"]["records"] == row["read"]
+                assert line["till"] is None or line["till"]["agrees"]

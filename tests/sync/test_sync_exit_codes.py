@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from connector.sandbox.fault_plan import Fault, FaultPlan
-from connector.state.database import open_database
+from connector.state.database import URL_VARIABLE, open_database
 from connector.state.leases import Lease
 from tests.sync.conftest import MakeWorld
 from tests.sync.world import PRODUCTS, Ran, World, day, till_account
@@ -132,7 +132,7 @@ def wait_for(something: Callable[[], T], patience: float = 60.0) -> T:
 
 
 def test_another_sync_of_the_same_shop_is_a_failure_that_the_next_run_mends(world: World, every: Ran) -> None:
-    database = open_database(world.home)
+    database = open_database(world.home, world.state.get(URL_VARIABLE))
     try:
         lease = Lease.acquire(database, "fine", "sync")
         world.record()
@@ -150,6 +150,7 @@ def test_another_sync_of_the_same_shop_is_a_failure_that_the_next_run_mends(worl
     assert world.sync("--shop", "fine").code == 0
 
 
+@pytest.mark.only_local("a directory stands where a file should be")
 def test_what_cannot_be_kept_is_a_failure_even_when_nobody_but_dagster_noticed(make_world: MakeWorld) -> None:
     world = make_world()
     assert world.sync("--only", "products").code == 0

@@ -102,6 +102,7 @@ def test_no_file_but_the_lakes_holds_a_person(world: World, said: list[Ran]) -> 
                 assert person.lower().encode() not in content.lower(), (path, person)
 
 
+@pytest.mark.only_local("the lake is in the home")
 def test_the_lake_does_hold_them_so_that_the_search_means_something(world: World, said: list[Ran]) -> None:
     lake = [path for path in world.home.rglob("*.parquet") if "customers" in str(path)]
     assert lake
@@ -116,6 +117,7 @@ def test_the_event_log_was_searched_as_it_is_stored(world: World, said: list[Ran
     assert b"ASSET_MATERIALIZATION" in log.read_bytes()
 
 
+@pytest.mark.only_local("the database and the key are in the home")
 def test_what_is_under_the_home_is_for_its_owner_only(world: World, said: list[Ran]) -> None:
     assert (world.home / "state.sqlite").stat().st_mode & 0o077 == 0
     for name in ("state.sqlite", "key"):

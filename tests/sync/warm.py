@@ -26,6 +26,7 @@ from typing import Any
 _MODULES = (
     *("assets.launch", "connector.check", "connector.cli", "connector.demo", "connector.plan", "connector.status"),
     *("connector.sandbox.hiboutik", "connector.sandbox.serve", "connector.sync"),
+    *("psycopg", "s3fs"),  # for a state outside the home
 )
 
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -249,7 +249,7 @@ class World:
 
     `sandbox` is in this process: its switches, journals and fault plans can be set directly (`sandbox.till.switches`,
     `sandbox.crm.switch(...)`, `sandbox.crm_server.faults = FaultPlan(...)`). `waits` is the factor on pauses between
-    retries.
+    retries. `state` are the variables that lead to the state, where that is not in the home.
     """
 
     def __init__(
@@ -259,9 +259,11 @@ class World:
         accounts: Sequence[TillAccount] | None = None,
         *,
         waits: float = 0.01,
+        state: Mapping[str, str] | None = None,
         **sandbox: Any,
     ) -> None:
         self.folder, self.waits = folder, waits
+        self.state = dict(state or {})
         self.home, self.shops_file = folder / "home", folder / "shops.yaml"
         shutil.copytree(warm.empty_home, self.home)  # as a first sync makes it, but for the time that takes
         self._warm, self._commands = warm, 0
@@ -288,7 +290,7 @@ class World:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR", "DAGSTER"))}
         request = {
             "argv": [*map(str, argv)],
-            "env": env | {"CONNECTOR_HOME": str(self.home), "PYTHONPATH": str(ROOT)} | self.env,
+            "env": env | {"CONNECTOR_HOME": str(self.home), "PYTHONPATH": str(ROOT)} | self.state | self.env,
             "cwd": str(self.folder),
             "waits": self.waits,
             "ago": ago_days * 86_400,
