@@ -31,6 +31,7 @@ from connector.shopimind.resources import Saved
 
 PARENT_SOURCE = frozenset({entities.ORDER_STATUSES, entities.CATEGORIES, entities.MANUFACTURERS, entities.PRODUCTS})
 OF_CUSTOMERS = frozenset({entities.CUSTOMERS, entities.POS_PROFILES})
+_TOLD = 5  # reasons why records of one kind wait, before the others are only counted
 _LISTS = {  # what the till calls the list of which the records are made
     entities.CATEGORIES: "categories",
     entities.MANUFACTURERS: "brands",
@@ -190,9 +191,11 @@ def of_parent(run: ShopRun, entity: Entity) -> bool:
 
 
 def _tell_failures(run: ShopRun, what: str, counts: Counts) -> None:
-    for reason, number in counts.failures.items():
-        if reason != INACTIVE:
-            run.problems.append(f"{what}: {number} not delivered ({reason}); the next run tries them again.")
+    told = [(reason, number) for reason, number in counts.failures.items() if reason != INACTIVE]
+    for reason, number in told[:_TOLD]:
+        run.problems.append(f"{what}: {number} not delivered ({reason}); the next run tries them again.")
+    if rest := sum(number for _, number in told[_TOLD:]):
+        run.problems.append(f"{what}: {rest} more not delivered, for other reasons; the next run tries them again.")
 
 
 def _complete_days(run: ShopRun, delivery: Delivery) -> None:

@@ -44,6 +44,13 @@ def read_stores(run: ShopRun) -> pa.Table:
     if before is not None:
         run.new_stores = set(stores["store_id"].to_pylist()) - set(before["store_id"].to_pylist()) - {None}
     run.use_stores(stores)
+    for store in run.ctx.stores:
+        if store.zone_assumed:
+            _warn(
+                run,
+                f"shop {run.shop.key}: the till gives store {store.store_id} no time zone that exists; its times are read "
+                f"as those of {store.time_zone}. Set it right in the till, then read the store's days again.",
+            )
     return stores
 
 
@@ -208,28 +215,18 @@ class _Stop:
             self.stores.add(store_id)
             if str(error) not in self.run.problems:  # refused credentials are refused for every store
                 self.run.problems.append(str(error))
-        else:
-            self._tell(f"sales of store {store_id} on {day} were not read: {error}")
-        self._count(in_vain=isinstance(error, PosUnavailable))
-
-    def came(self, pair: tuple[str, int], table: pa.Table) -> None:
-        """One pair was read, if only the heads of its sales."""
-        unread = table.filter(pc.equal(table["lines_from"], "unread"))
-        if unread.num_rows:
-            day, store_id = pair
-            self._tell(
-                f"{unread.num_rows} of {table.num_rows} sales of store {store_id} on {day} were not read whole: "
-                f"{unread['problems'][0].as_py()}"
-            )
-        read_whole = pc.any(pc.is_in(table["lines_from"], value_set=pa.array(["bulk", "detail"]))).as_py()
-        self._count(in_vain=unread.num_rows > 0 and not read_whole)
-
-    def _tell(self, sentence: str) -> None:
-        if self.told >= _TOLD:
+        elif self.told >= _TOLD:
             self.untold += 1
         else:
             self.told += 1
-            self.run.problems.append(sentence)
+            self.run.problems.append(f"sales of store {store_id} on {day} were not read: {error}")
+        self._count(in_vain=isinstance(error, PosUnavailable))
+
+    def came(self, table: pa.Table) -> None:
+        """One pair was read, if only the heads of its sales; what of them waits is told when it is delivered."""
+        unread = pc.any(pc.equal(table["lines_from"], "unread")).as_py()
+        read_whole = pc.any(pc.is_in(table["lines_from"], value_set=pa.array(["bulk", "detail"]))).as_py()
+        self._count(in_vain=bool(unread) and not read_whole)
 
     def _count(self, *, in_vain: bool) -> None:
         self.in_vain = self.in_vain + 1 if in_vain else 0
@@ -298,7 +295,8 @@ class SalesReading:
                     self.run.calls.keep(reserve)
                 except QuotaReached as reached:
                     raise _Reserved(str(reached)) from None
-            return self.run.till.sales(store_id, day, needs)
+                return self.run.till.sales(store_id, day, needs)
+            return self.run.till.sales(store_id, day, needs, self._references(day.isoformat()))
 
         stop = _Stop(self.run)
         left = deque(pairs)
@@ -319,12 +317,20 @@ class SalesReading:
                 except PosError as error:
                     stop.because(pair, error)
                 else:
-                    stop.came(pair, table)
+                    stop.came(table)
                     yield pair, table
                 self.run.progress("sales", len(pairs) - len(left) - len(waiting), len(pairs))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
             stop.tell_the_rest()
+
+    def _references(self, day: str) -> dict[int, str]:
+        """Which sale of the day came from which web shop's order, as far as an earlier run found out."""
+        before = _snapshot(self.run, "pos_sales", SALES, day)
+        if before is None:
+            return {}
+        found = before.filter(pc.and_(before["external_reference"].is_valid(), before["sale_id"].is_valid()))
+        return dict(zip(found["sale_id"].to_pylist(), found["external_reference"].to_pylist(), strict=True))
 
     def _note(self, store_id: int, day: str, table: pa.Table) -> None:
         run = self.run

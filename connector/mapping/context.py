@@ -22,6 +22,7 @@ class StoreInfo:
     name: str  # cleaned, never empty
     currency: str  # as the till has it, cleaned, upper case
     time_zone: str  # always a zone that exists
+    zone_assumed: bool = False  # the till gave none
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def shop_context(shop: Shop, first_day: date, stores: pa.Table) -> ShopContext:
                 name=clean(row["name"]) or f"store {row['store_id']}",
                 currency=clean(row["currency"]).upper(),
                 time_zone=zone if times.zone(zone) else default_zone,
+                zone_assumed=times.zone(zone) is None,
             )
             for row, zone in zip(rows, zones, strict=True)
         ),

@@ -51,14 +51,15 @@ class SaleKind(StrEnum):
 class CustomerFacts:
     """One customer's closed sales read so far. Times are seconds since 1970 UTC, money is in cents.
 
-    Orders and money are of orders that are sent, in the currency of the store with the lowest id.
+    Orders and money are of orders that are sent (returns among them where the rule `returns` sends them), in the currency
+    of the store with the lowest id.
     """
 
     home_store_id: int | None = None  # the store with most sales, of those the till lists
     first_closed: int | None = None  # of any sale
     orders_count: int = 0
     orders_cents: int = 0
-    returned_cents: int = 0  # of returns, below zero
+    returned_cents: int = 0  # of returns that are not sent, below zero
     first_order: int | None = None
     first_order_store: int | None = None
     last_order: int | None = None
@@ -97,9 +98,9 @@ def _groups(groups: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def _add_money(facts: CustomerFacts, group: dict[str, Any]) -> None:
-    if group["kind"] == SaleKind.RETURN:
+    if group["kind"] == SaleKind.RETURN and not group["sent"]:
         facts.returned_cents += group["cents"] or 0
-    elif group["kind"] == SaleKind.ORDER and group["sent"]:
+    elif group["kind"] in (SaleKind.ORDER, SaleKind.RETURN) and group["sent"]:
         facts.orders_count += group["sales"]
         facts.orders_cents += group["cents"] or 0
         first, last = group["first_closed"], group["last_closed"]

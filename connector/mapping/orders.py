@@ -17,7 +17,7 @@ from connector.mapping.facts import SALE_FACTS, SaleKind
 from connector.mapping.identifiers import Places
 from connector.mapping.known_customers import KnownCustomers
 from connector.mapping.lines import OrderLines, RawLine, order_lines
-from connector.mapping.outcomes import NOT_READ_WHOLE, Refusal, Refused, Skip, refusal, unreadable_row
+from connector.mapping.outcomes import Refusal, Refused, Skip, not_read_whole, refusal, unreadable_row
 from connector.mapping.records import Records
 from connector.mapping.text import clean
 
@@ -170,7 +170,7 @@ def _map_sale(run: _Mapping, sale: _Sale, reading: _Reading) -> bool:
     try:
         name = identifiers.text_id(run.ctx.identifiers, "order_id", sale.sale_id)
         if sale.lines_from == "unread":
-            run.records.fail(name, NOT_READ_WHOLE, **counted)
+            run.records.fail(name, not_read_whole(sale.problems), **counted)
             return False
         if fault:
             raise fault

@@ -43,9 +43,6 @@ class Refusal(StrEnum):
     )
 
 
-NOT_READ_WHOLE = "the till did not give all of it"  # sale: its lines, or what else of it is needed, did not come
-
-
 class Refused(Exception):
     """A row cannot be sent because of one ShopiMind field. Caught where the row becomes a record, never beyond."""
 
@@ -61,6 +58,12 @@ def refusal(field: str, kind: Refusal, found: object = None) -> Refused:
         return Refused(field, kind.value)
     shown = found[:40] if isinstance(found, str) else found
     return Refused(field, f"{kind.value}: {shown!r}")
+
+
+def not_read_whole(problems: str | None) -> str:
+    """Why a sale fails whose lines, or what else of it is needed, did not come from the till."""
+    why = re.sub(r"^sale \d+: ", "", problems or "")
+    return "the till did not give all of it" + (f": {why}" if why else "")
 
 
 _KEY_OF_PROBLEM = re.compile(r"\s*([A-Za-z_]*)(\[[0-9]+\])?:")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from datetime import date
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -130,13 +130,15 @@ class Hiboutik(PointOfSale):
                 found.append(wire.customer(row, self._consent.grants(row)))
         return rows.to_table(found, rows.CUSTOMERS)
 
-    def sales(self, store_id: int, day: date, needs: SaleNeeds) -> pa.Table:
+    def sales(
+        self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str] = MappingProxyType({})
+    ) -> pa.Table:
         """`SALES` of one store that the till lists under one closing day, with lines that add up, ordered by sale id.
 
         Open tickets and quotes are not in it. Lines that nobody needs are not read. A sale that cannot be read is a
-        row with `problems`.
+        row with `problems`. `references`: see the protocol.
         """
-        return rows.to_table(self._sales.read(store_id, day, needs), rows.SALES)
+        return rows.to_table(self._sales.read(store_id, day, needs, references), rows.SALES)
 
     def turnover(self, store_id: int, year: int, month: int) -> pa.Table:
         """`TURNOVER` of one store and month, in one call. A row whose day cannot be read has none."""

@@ -120,8 +120,10 @@ class HiboutikCalls:
                 return Reply(answer.json(), answer.headers.get("content-range", ""))
             except ValueError:
                 body = answer.body
-        if body.lstrip()[:1] == b"<":
-            raise PosUnavailable(f"{what}: answered HTML instead of JSON: is base_url right? Nothing of it was used.")
+            if body.lstrip()[:1] == b"<":  # no damage that another call would mend
+                raise PosUnavailable(
+                    f"{what}: answered HTML instead of JSON: is base_url right? Nothing of it was used."
+                )
         raise PosError(
             f"{what}: the answer is not JSON ({len(body)} bytes, cut off or damaged), asked {UNREADABLE_RETRIES + 1} "
             "times. Nothing of it was used; the next run asks again."

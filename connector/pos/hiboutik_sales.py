@@ -53,12 +53,15 @@ class SalesReader:
         self._known = readings_from_text(memory.recall(MEMORY_TRAIT))
         self._lock = threading.Lock()
 
-    def read(self, store_id: int, day: date, needs: SaleNeeds) -> list[dict[str, Any]]:
+    def read(self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str]) -> list[dict[str, Any]]:
         """Rows of `SALES`, by sale id. Raises `PosError` when the till's list of the day cannot be read whole."""
         slice_path = f"{store_id}/{day:%Y/%m/%d}"
         headers = [row for row in self._headers(f"/closed_sales/{slice_path}") if wire.is_closed_sale(row)]
         rows = [wire.sale(header, store_id, day.isoformat()) for header in headers]
         rows.sort(key=lambda row: row["sale_id"] or 0)
+        for row in rows:
+            if row["external_reference"] is None:
+                row["external_reference"] = references.get(row["sale_id"])
         wanted = [row for row in rows if _needs_lines(row, needs)]
         in_bulk = [row for row in wanted if not needs.external_reference or row["external_reference"] is not None]
         try:

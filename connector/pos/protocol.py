@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -87,10 +87,11 @@ class PointOfSale(Protocol):
     def customers_by_id(self, customer_ids: Collection[int]) -> pa.Table:
         """`CUSTOMERS` read one by one; an id that no longer exists gives no row."""
 
-    def sales(self, store_id: int, day: date, needs: SaleNeeds) -> pa.Table:
+    def sales(self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str] = ...) -> pa.Table:
         """`SALES` of one store that the till lists under one closing day, with lines that add up.
 
-        Empty when there are none. Open tickets and quotes are not in it.
+        Empty when there are none. Open tickets and quotes are not in it. `references` are the external references, by
+        sale id, that an earlier reading found: they are taken where finding them again would cost a call.
         """
 
     def turnover(self, store_id: int, year: int, month: int) -> pa.Table:

@@ -82,7 +82,13 @@ def test_impossible_values_in_sales_are_refused_and_the_good_sale_is_delivered(w
     world.break_till(
         Fault(kind="answer", status=200, path=f"/closed_sales/1/{day}", body=json.dumps([None, 1, "x", *rows, good])),
         Fault(kind="answer", status=200, path=f"/products_sold/1/{day}", body=sold),
-        Fault(kind="answer", status=200, path=r"/api/sales/\d", body=[whole | {"line_items": [None, {}, 5]}]),
+        *(
+            Fault(
+                kind="answer", status=200, path=f"/api/sales/{number}$", body=[whole | {"sale_id": number} | UNREADABLE]
+            )
+            for number in (row["sale_id"] for row in rows)
+            if isinstance(number, int)
+        ),
     )
 
     synced = world.sync()
@@ -95,6 +101,7 @@ def test_impossible_values_in_sales_are_refused_and_the_good_sale_is_delivered(w
     assert not world.crm().refused_count
 
 
+UNREADABLE = {"line_items": [None, {}, 5]}
 LINES = [
     {"product_id": value} for value in ("abc", -3, 10**8, 2**63, [1], True)
 ] + [

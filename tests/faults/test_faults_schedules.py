@@ -84,7 +84,7 @@ class TroubledShop(RuleBasedStateMachine):
 @pytest.mark.timeout(900)  # some 25 syncs
 def test_after_any_schedule_of_faults_the_end_state_is_that_without_them() -> None:
     short = settings(
-        max_examples=5,
+        max_examples=4,
         stateful_step_count=4,
         derandomize=True,
         database=None,

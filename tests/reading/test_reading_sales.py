@@ -70,11 +70,23 @@ def test_a_sale_whose_own_page_does_not_come_fails_and_its_day_is_read_again(wor
     ran = world.sync()
     assert outcome(ran) == (1, "failed")
     assert (ran.row("orders", 1)["sent"], ran.row("orders", 1)["failed"]) == (2, 1)
-    assert f"of store 1 on {day(4)} were not read whole: sale 504" in ran.shop()["message"]
+    assert "orders of store 1: 1 not delivered (the till did not give all of it: " in ran.shop()["message"]
     mend(world)
     assert outcome(world.sync()) == (0, "delivered")
     assert "a_504" in world.held_by_id("orders", "order_id")
     assert str(day(4)) in world.days_read()[1]
+
+
+def test_whether_a_sale_came_from_a_web_shop_is_asked_once(world: World) -> None:
+    world.sandbox.till.switches.closed_sales_ref_key = False
+    world.record()
+    first = world.sync()
+    asked = [call for call in world.till_calls() if call.startswith("sales/")]
+    world.record()
+    again = world.sync()
+    assert outcome(first) == outcome(again) == (0, "delivered")
+    assert asked
+    assert not [call for call in world.till_calls() if call.startswith("sales/")], world.till_calls()
 
 
 def test_sales_whose_lines_do_not_come_are_counted_as_failed_with_their_amount(world: World) -> None:
