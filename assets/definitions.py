@@ -29,7 +29,6 @@ def definitions_of(
     ]
     return dg.Definitions(
         assets=[asset for one in built for asset in one.assets],
-        asset_checks=[check for one in built for check in one.checks],
         jobs=[job for one in built for job in one.jobs],
         schedules=[schedule for one in built for schedule in one.schedules],
         resources={"connector": Connector(), "io_manager": LakeStorage()},

@@ -13,7 +13,7 @@ from assets.delivering import delivering_assets
 from assets.mapping import mapping_assets
 from assets.orphans import end_orphans
 from assets.reading import reading_assets
-from assets.reconciling import RECONCILED, reconciling_check
+from assets.reconciling import RECONCILED, reconciling_asset
 from connector.config import Shop
 from connector.delivery import entities
 from connector.shop_run import ShopRun, State
@@ -49,7 +49,6 @@ class ShopDefinitions:
     """Everything that one shop adds to the code location."""
 
     assets: list[dg.AssetsDefinition]
-    checks: list[dg.AssetChecksDefinition]
     jobs: list[Any]
     schedules: list[dg.ScheduleDefinition]
 
@@ -60,7 +59,7 @@ def shop_definitions(
     """The shop's graph, a job for all of it, one for today's sales, one that compares, and a schedule for each."""
     build = AssetBuilder(shop, first_day, last_day, pooled=pooled)
     assets = [*reading_assets(build), *mapping_assets(build), *delivering_assets(build)]
-    reconciled = reconciling_check(build)
+    reconciliation = reconciling_asset(build)
     nightly = dg.define_asset_job(
         sync_job_name(shop),
         selection=selection(shop, {asset.key.path[-1] for asset in assets}),
@@ -77,14 +76,13 @@ def shop_definitions(
     )
     weekly = dg.define_asset_job(
         f"reconcile_{identifier(shop)}",
-        selection=dg.AssetSelection.checks(reconciled),
+        selection=dg.AssetSelection.assets(reconciliation),
         description=f"Compares the till of {shop.label}, the ledger and ShopiMind's lists, and writes nothing. What does not "
         f"agree is named on the check {RECONCILED} of the orders.",
         tags={"shop": shop.key},
     )
     return ShopDefinitions(
-        assets,
-        [reconciled],
+        [*assets, reconciliation],
         [nightly, frequent, weekly],
         [_nightly(shop, nightly), _frequent(shop, frequent), _weekly(shop, weekly)],
     )
@@ -101,10 +99,7 @@ def frequent_names() -> set[str]:
 
 
 def selection(shop: Shop, names: set[str]) -> dg.AssetSelection:
-    """Those assets with their checks, but for the one that reads whole lists again."""
-    keys = [dg.AssetKey([shop.key, name]) for name in sorted(names)]
-    compared = dg.AssetCheckKey(dg.AssetKey([shop.key, "shopimind_orders"]), RECONCILED)
-    return dg.AssetSelection.assets(*keys) - dg.AssetSelection.checks(compared)
+    return dg.AssetSelection.assets(*(dg.AssetKey([shop.key, name]) for name in sorted(names)))
 
 
 def _nightly(shop: Shop, job: Any) -> dg.ScheduleDefinition:

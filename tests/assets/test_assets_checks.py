@@ -15,7 +15,6 @@ from connector.sandbox.fault_plan import FaultPlan, status_fault
 from connector.shop_run import ShopRun
 from connector.state.tables import ledger
 from tests.assets.conftest import WEEK, World
-from tests.sync.world import day
 
 
 def evaluation(result: dg.ExecuteInProcessResult, asset: str, check: str) -> dg.AssetCheckEvaluation:
@@ -65,23 +64,29 @@ def test_a_row_that_ends_in_no_outcome_fails_the_step_and_the_run(world: World) 
     assert outcome(world, result) == "failed"
 
 
+@pytest.fixture
+def stray_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another bug: an order of store 1 is noted under the source of store 2."""
+    deliver = delivering.deliver_orders
+
+    def straying(run: ShopRun, *args: object) -> dict[int, Counts]:
+        counts = deliver(run, *args)  # type: ignore[arg-type]
+        other = known_sources(run.state.db, run.shop.key)[2]
+        mine = (ledger.c.entity == "orders") & (ledger.c.external_id == "a_501")
+        with run.state.db.begin() as connection:
+            assert connection.execute(update(ledger).where(mine).values(source=other)).rowcount == 1
+        return counts
+
+    monkeypatch.setattr(delivering, "deliver_orders", straying)
+
+
+@pytest.mark.usefixtures("stray_order")
 def test_an_order_under_another_stores_source_fails_the_step_and_names_the_order(world: World) -> None:
-    world.run(days=WEEK)
-    with world.looking() as run:
-        plant_stray(run, "a_501")
-    result = world.run("orders", "shopimind_orders", days=[day(4)])
+    result = world.run(days=WEEK)
     check = evaluation(result, "shopimind_orders", "right_source")
     assert not check.passed
     assert "a_501" in (check.description or "")
     assert not result.success
-
-
-def plant_stray(run: ShopRun, order_id: str) -> None:
-    """Notes an order of store 1 under the source of store 2."""
-    other = known_sources(run.state.db, run.shop.key)[2]
-    mine = (ledger.c.entity == "orders") & (ledger.c.external_id == order_id)
-    with run.state.db.begin() as connection:
-        assert connection.execute(update(ledger).where(mine).values(source=other)).rowcount == 1
 
 
 def test_a_store_without_a_source_is_shown_and_its_orders_wait(world: World) -> None:
@@ -91,7 +96,6 @@ def test_a_store_without_a_source_is_shown_and_its_orders_wait(world: World) -> 
     check = evaluation(result, "shopimind_sources", "source_for_every_store")
     assert not check.passed
     assert "(5)" in (check.description or "")
-    assert not evaluation(result, "shopimind_sources", "all_delivered").passed
     assert len(world.orders()) == 4, "the other stores are delivered"
 
 

@@ -59,7 +59,7 @@ def test_shops_whose_keys_are_alike_share_nothing() -> None:
     keys = ("lea", "lea-1", "today-lea")
     each = [definitions_of([shop]) for shop in shops(*keys)]
     together = definitions_of(shops(*keys))
-    assert len(asset_keys(together)) == sum(len(asset_keys(one)) for one in each) == 23 * len(keys)
+    assert len(asset_keys(together)) == sum(len(asset_keys(one)) for one in each) == 24 * len(keys)
     assert len(names(together)) == sum(len(names(one)) for one in each)
     assert asset_keys(together) == set().union(*map(asset_keys, each))
     assert names(together) == set().union(*map(names, each))

@@ -13,7 +13,7 @@ from connector.shopimind.client import ShopiMind
 from tests.assets.conftest import WEEK, World, failure, making_world
 from tests.conftest import NewState
 
-STEP = "alpha__shopimind_orders_reconciled"
+STEP = "alpha__reconciliation"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_it_passes_after_a_sync_and_leaves_no_trace_of_a_sync(
     (check,) = reconciled(result)
     assert result.success
     assert check.passed
-    assert check.asset_key == dg.AssetKey(["alpha", "shopimind_orders"])
+    assert check.asset_key == dg.AssetKey(["alpha", "reconciliation"])
     assert check.metadata["missing"].value == 0
     assert check.metadata["calls to the till"].value == 2 + 3 * len({f"{day:%Y-%m}" for day in WEEK[:-1]})
     assert {entry["method"] for entry in journal.entries} == {"GET"}
@@ -80,7 +80,7 @@ def test_a_server_that_cannot_be_read_fails_the_step(synced: tuple[World, dg.Exe
     result = world.run(job="reconcile_alpha")
     world.sandbox.till.switches.forbidden = []
     assert not result.success
-    assert "read_reports" in failure(result, "shopimind_orders_reconciled")
+    assert "read_reports" in failure(result, "reconciliation")
 
 
 def test_a_stop_on_purpose_is_only_a_warning(synced: tuple[World, dg.ExecuteInProcessResult]) -> None:
