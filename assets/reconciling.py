@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import dagster as dg
+from dagster._utils.warnings import disable_dagster_warnings
 
 from assets import checks
 from assets.builder import DELIVERED, AssetBuilder, identifier
@@ -25,27 +26,28 @@ def reconciling_asset(build: AssetBuilder) -> dg.AssetsDefinition:
         result = _result(found)
         yield dg.MaterializeResult(metadata=_metadata(found.document()), check_results=[result])
 
-    make = dg.asset(  # type: ignore[call-overload]  # Dagster's own stub knows no Nothing
-        key=key,
-        group_name=f"{identifier(shop)}_{DELIVERED}",
-        description="Till, ledger and ShopiMind side by side: the till's own totals of this month and the last, what was read of "
-        "them, and every record that ShopiMind lists. It writes nothing, and no sync makes it. `connector reconcile` shows "
-        "more, and with --repair delivers what is missing or different.",
-        deps=[dg.AssetKey([shop.key, "shopimind_summary"])],
-        check_specs=[
-            dg.AssetCheckSpec(
-                RECONCILED,
-                asset=key,
-                description="All three agree, in count and in money. What is missing, extra or different is named by id.",
-            )
-        ],
-        dagster_type=dg.Nothing,
-        pool=build.pool,
-        op_tags={"dagster/priority": "-1000"},  # after everything else, where somebody chooses all assets
-        kinds={"shopimind", "hiboutik"},
-        tags={"shop": shop.key},
-    )
-    reconciliation: dg.AssetsDefinition = make(compute)
+    with disable_dagster_warnings():  # see `assets.builder`
+        make = dg.asset(  # type: ignore[call-overload]  # Dagster's own stub knows no Nothing
+            key=key,
+            group_name=f"{identifier(shop)}_{DELIVERED}",
+            description="Till, ledger and ShopiMind side by side: the till's own totals of this month and the last, what was read of "
+            "them, and every record that ShopiMind lists. It writes nothing, and no sync makes it. `connector reconcile` shows "
+            "more, and with --repair delivers what is missing or different.",
+            deps=[dg.AssetKey([shop.key, "shopimind_summary"])],
+            check_specs=[
+                dg.AssetCheckSpec(
+                    RECONCILED,
+                    asset=key,
+                    description="All three agree, in count and in money. What is missing, extra or different is named by id.",
+                )
+            ],
+            dagster_type=dg.Nothing,
+            pool=build.pool,
+            op_tags={"dagster/priority": "-1000"},  # after everything else, where somebody chooses all assets
+            kinds={"shopimind", "hiboutik"},
+            tags={"shop": shop.key},
+        )
+        reconciliation: dg.AssetsDefinition = make(compute)
     return reconciliation
 
 
