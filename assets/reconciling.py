@@ -30,9 +30,9 @@ def reconciling_asset(build: AssetBuilder) -> dg.AssetsDefinition:
         make = dg.asset(  # type: ignore[call-overload]  # Dagster's own stub knows no Nothing
             key=key,
             group_name=f"{identifier(shop)}_{DELIVERED}",
-            description="Till, ledger and ShopiMind side by side: the till's own totals of this month and the last, what was read of "
-            "them, and every record that ShopiMind lists. It writes nothing, and no sync makes it. `connector reconcile` shows "
-            "more, and with --repair delivers what is missing or different.",
+            description="Till, ledger and ShopiMind side by side: the till's own totals of this month and the last, what was "
+            "read of them, and every record that ShopiMind lists. It writes nothing, and no sync makes it. `connector reconcile` "
+            "shows more, and with --repair delivers what is missing or different.",
             deps=[dg.AssetKey([shop.key, "shopimind_summary"])],
             check_specs=[
                 dg.AssetCheckSpec(
