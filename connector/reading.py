@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from connector.delivery.counts import Counts
 from connector.delivery.entities import ORDERS
-from connector.due_days import LOOK_BACK, Days, recent_from
+from connector.due_days import Days, recent_from
 from connector.pos.protocol import PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
 from connector.pos.rows import CUSTOMERS, PRODUCTS, SALES, STORES
 from connector.shop_run import ShopRun
@@ -23,7 +23,6 @@ from connector.state.lake import LakeMissing
 
 CALLS_IN_FLIGHT = 5  # what the contract allows towards a till
 _AHEAD = 4 * CALLS_IN_FLIGHT  # (store, day) pairs read ahead of what was handed on
-_CALLS_OF_A_DAY = 2  # of one store: its sales and their lines
 _IN_VAIN = 10  # pairs one after another for which the till did not answer, before no more are asked for
 _TOLD = 5  # sentences about pairs that could not be read, before the others are only counted
 _CUSTOMERS_ASKED = 250  # customers read one by one in a run, at most: as many as one page of the list has
@@ -195,8 +194,9 @@ class _Stop:
     """What could not be read, told among the run's problems, and what is therefore not asked for any more."""
 
     run: ShopRun
+    recent: Mapping[int, date]  # the first day of each store that every sync reads
     everything: bool = False
-    history: bool = False  # nothing older than the look-back any more: the calls left are for the daily syncs
+    history: bool = False  # nothing older than that any more
     stores: set[int] = field(default_factory=set)  # of which the till gives nothing, for want of a right
     in_vain: int = 0  # pairs in a row for which the till did not answer
     told: int = 0
@@ -220,21 +220,32 @@ class _Stop:
         else:
             self.told += 1
             self.run.problems.append(f"sales of store {store_id} on {day} were not read: {error}")
-        self._count(in_vain=isinstance(error, PosUnavailable))
+        self._count(pair, in_vain=isinstance(error, PosUnavailable))
 
-    def came(self, table: pa.Table) -> None:
+    def came(self, pair: tuple[str, int], table: pa.Table) -> None:
         """One pair was read, if only the heads of its sales; what of them waits is told when it is delivered."""
         unread = pc.any(pc.equal(table["lines_from"], "unread")).as_py()
         read_whole = pc.any(pc.is_in(table["lines_from"], value_set=pa.array(["bulk", "detail"]))).as_py()
-        self._count(in_vain=bool(unread) and not read_whole)
+        self._count(pair, in_vain=bool(unread) and not read_whole)
 
-    def _count(self, *, in_vain: bool) -> None:
+    def _count(self, pair: tuple[str, int], *, in_vain: bool) -> None:
+        """Gives up when the till answers in vain again and again; old days alone never keep today from being read."""
         self.in_vain = self.in_vain + 1 if in_vain else 0
-        if self.in_vain >= _IN_VAIN and not self.everything:
+        if self.in_vain < _IN_VAIN or self.everything:
+            return
+        day, store_id = pair
+        is_history = date.fromisoformat(day) < self.recent[store_id]
+        if is_history and self.history:
+            return
+        what = "no older day was" if is_history else "no more were"
+        self.run.problems.append(
+            f"sales: the till did not answer for {_IN_VAIN} days and stores in a row; {what} asked for."
+        )
+        self.in_vain = 0
+        if is_history:
+            self.history = True
+        else:
             self.everything = True
-            self.run.problems.append(
-                f"sales: the till did not answer for {_IN_VAIN} days and stores in a row; no more were asked for."
-            )
 
     def tell_the_rest(self) -> None:
         """How many pairs there were beyond those that were told one by one."""
@@ -287,18 +298,17 @@ class SalesReading:
             anonymous_lines=rules.anonymous_sales == "send", external_reference=rules.web_orders == "skip"
         )
         recent = {s.store_id: recent_from(self.run.ctx, s.store_id, self.run.started) for s in self.run.ctx.stores}
-        reserve = self.run.calls.reserve(self.run.calls.spent + _CALLS_OF_A_DAY * (LOOK_BACK + 1) * len(recent))
 
         def read(store_id: int, day: date) -> pa.Table:
             if day < recent[store_id]:
                 try:
-                    self.run.calls.keep(reserve)
+                    self.run.calls.keep_reserve()
                 except QuotaReached as reached:
                     raise _Reserved(str(reached)) from None
                 return self.run.till.sales(store_id, day, needs)
             return self.run.till.sales(store_id, day, needs, self._references(day.isoformat()))
 
-        stop = _Stop(self.run)
+        stop = _Stop(self.run, recent)
         left = deque(pairs)
         waiting: deque[tuple[tuple[str, int], Future[pa.Table]]] = deque()
         pool = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="till")
@@ -317,7 +327,7 @@ class SalesReading:
                 except PosError as error:
                     stop.because(pair, error)
                 else:
-                    stop.came(table)
+                    stop.came(pair, table)
                     yield pair, table
                 self.run.progress("sales", len(pairs) - len(left) - len(waiting), len(pairs))
         finally:

@@ -91,7 +91,7 @@ def _listen(channel: Connection, running: _Running, watch: Watch) -> bool:
     """Takes one message; False when there will be no more."""
     try:
         kind, *content = channel.recv()
-    except EOFError:
+    except (EOFError, OSError):  # the latter: it died in the middle of a message
         channel.close()
         return False
     if kind == "progress":

@@ -169,12 +169,13 @@ def _map_sale(run: _Mapping, sale: _Sale, reading: _Reading) -> bool:
     }
     try:
         name = identifiers.text_id(run.ctx.identifiers, "order_id", sale.sale_id)
-        if sale.lines_from == "unread":
-            run.records.fail(name, not_read_whole(sale.problems), **counted)
-            return False
-        if fault:
+        waits = sale.lines_from == "unread"
+        if fault and not waits:
             raise fault
         reason = _skip(run, sale, reading)
+        if waits and not reason:
+            run.records.fail(name, not_read_whole(sale.problems), **counted)
+            return reading.fault is None  # it is owed, and may have been delivered long ago
         lines = None if reason else _lines(run.ctx, sale, reading)
         if lines and not lines.products:
             reason = Skip.NO_LINE

@@ -1,8 +1,9 @@
 """Every reason for which a row of the till does not become a record, in one place.
 
-A row ends in exactly one outcome: it is sent, skipped (a rule of the shop leaves it out) or refused (it breaks a rule
-of ShopiMind, or cannot be read). A skip's reason is the bare word; a refusal's reason is one of the sentences below,
-mostly followed by `: ` and what was found. Names, contact details and birth dates are never part of a reason.
+A row ends in exactly one outcome: it is sent, skipped (a rule of the shop leaves it out), refused (it breaks a rule of
+ShopiMind, or cannot be read) or failed (the till has not given all of it yet). A skip's reason is the bare word; a
+refusal's reason is one of the sentences below, mostly followed by `: ` and what was found. Names, contact details and
+birth dates are never part of a reason.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class SalesReader:
         try:
             bulk = self._bulk(slice_path, in_bulk) if in_bulk else {}
         except PosUnavailable as error:  # the headers are read: each of these sales is known, and waits for its lines
-            for row in in_bulk:
+            for row in wanted:
                 _leave_unread(row, f"sale {row['sale_id']}: the lines of its day did not come: {error}")
             return rows
         self._learn(lambda known: narrowed(known, shown_by(one_sale.fits for one_sale in bulk.values())))

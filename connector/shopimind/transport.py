@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -33,6 +34,7 @@ class Transport:
             raise ValueError("the access token must be printable ASCII without spaces (its value is not shown)")
         chosen = base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
         self.requests_in_flight = requests_in_flight
+        self._token = access_token.encode()
         try:
             self._http = HttpClient(
                 chosen,
@@ -91,6 +93,8 @@ class Transport:
         except TransportFailure as failure:
             error = ApiError(failure.message, failure.code, failure.retryable, failure.attempts)
             return Envelope(False, 0, None, error)
+        if self._token in answer.body:  # a message may repeat it
+            answer = replace(answer, body=answer.body.replace(self._token, b"***"))
         return _envelope_of(answer, may_be_empty, may_be_list)
 
 

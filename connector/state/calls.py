@@ -19,6 +19,8 @@ from connector.state.tables import calls
 
 STORES, TIME_ZONE = "stores", "time_zone"  # the traits of the account that the quota depends on
 
+_RESERVED = 5  # a fifth of a month's calls is kept for its daily syncs
+
 # One statement, so that no two processes can both take the last call.
 _SPEND = text(
     "INSERT INTO calls (account, month, used) VALUES (:account, :month, 1) "
@@ -83,14 +85,14 @@ class MonthlyCalls:
         """The till itself said that the quota is reached: `spend` raises `QuotaReached` for the rest of the month."""
         self._stopped_in = self._month()
 
-    def reserve(self, of_a_day: int) -> int:
-        """What to keep of the month for its daily syncs, of so many calls each; never more than a fifth of the month."""
-        now = datetime.fromtimestamp(self._clock(), self.zone)
-        days_left = monthrange(now.year, now.month)[1] - now.day
-        return min(of_a_day * days_left, self._limit() // 5)
+    def keep_reserve(self) -> None:
+        """Raises `QuotaReached` when what is left of the month is kept for its daily syncs.
 
-    def keep(self, reserve: int) -> None:
-        """Raises `QuotaReached` when no more calls than these are left of the month."""
+        That is a fifth of the month's calls at its beginning, and less with every day, today's share included.
+        """
+        now = datetime.fromtimestamp(self._clock(), self.zone)
+        days = monthrange(now.year, now.month)[1]
+        reserve = -(-self._limit() * (days - now.day + 1) // (_RESERVED * days))
         quota = self.usage()
         if quota.limit - quota.used <= reserve:
             what = f"The last {reserve} calls of the month are kept for the syncs of the days to come"
@@ -113,6 +115,6 @@ class MonthlyCalls:
     def _refusal(self, what: str, quota: Quota) -> str:
         return (
             f"{what}: account {self._account} used {quota.used} of {quota.limit} calls in {quota.month} by "
-            "our own count. No further call was made; what was read is delivered. The next run goes on from there: "
+            "our own count. What was read is delivered. The next run goes on from there: "
             "start it when the next month begins, or raise pos.monthly_calls if the till grants the account more."
         )

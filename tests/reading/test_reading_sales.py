@@ -101,6 +101,27 @@ def test_sales_whose_lines_do_not_come_are_counted_as_failed_with_their_amount(w
     assert outcome(world.sync()) == (0, "delivered")
 
 
+def test_an_order_whose_lines_do_not_come_again_stays_in_its_customers_profile(world: World) -> None:
+    world.sync()
+    before = world.sandbox.crm.shops["alpha"].records("pos_profile")
+    break_till(world, 503, "products_sold/1/")
+    ran = world.sync()
+    assert ran.row("orders", 1)["failed"] == 1
+    assert ran.row("pos_profiles")["sent"] == 0
+    assert world.sandbox.crm.shops["alpha"].records("pos_profile") == before
+
+
+def test_old_days_that_the_till_never_answers_for_keep_today_from_nothing(make_world: MakeWorld) -> None:
+    world = make_world([till_account(first_day=day(30))])
+    world.sandbox.till_server.faults = FaultPlan(
+        [status_fault(503, path=f"closed_sales/./{day(ago):%Y/%m/%d}") for ago in range(30, 15, -1)]
+    )
+    ran = world.sync()
+    assert outcome(ran) == (1, "failed")
+    assert "no older day was asked for" in ran.shop()["message"]
+    assert sorted(world.held_by_id("orders", "order_id")) == ["a_508"]
+
+
 def test_customers_that_cannot_be_read_keep_no_product_back(world: World) -> None:
     break_till(world, 403, "/customers/$")
     ran = world.sync()
@@ -126,7 +147,7 @@ def test_a_till_that_answers_for_no_day_is_not_asked_for_all_of_them(make_world:
     ran = world.sync("--only", "orders")
     assert outcome(ran) == (1, "failed")
     assert "in a row" in ran.shop()["message"]
-    assert len({call for call in world.till_calls() if call.startswith("closed_sales")}) <= 10 + 20
+    assert len({call for call in world.till_calls() if call.startswith("closed_sales")}) <= 10 + 20 + 3 * 3  # those in vain, those under way, and the look-back all the same
 
 
 def test_what_was_read_ahead_when_the_quota_ends_is_delivered(make_world: MakeWorld) -> None:

@@ -64,6 +64,12 @@ def test_a_token_that_no_header_can_carry_is_refused_without_being_shown(token: 
     assert not token or token not in str(caught.value)
 
 
+def test_a_message_that_repeats_the_token_is_told_without_it(api: ScriptedServer, client: ShopiMind) -> None:
+    api.script(Reply(400, {"statusCode": 400, "message": "spm-api-key int_secret_token is of another shop"}))
+    envelope = client.customers.delete("c1")
+    assert envelope.business_message == "spm-api-key *** is of another shop"
+
+
 def test_the_token_shows_nowhere(client: ShopiMind) -> None:
     for shown in (client, client._transport, client._transport._http, client.customers):
         assert "secret" not in repr(shown)

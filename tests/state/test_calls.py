@@ -99,3 +99,28 @@ def test_processes_that_race_for_the_last_calls_never_overrun_the_limit(place, w
 
     assert sum(int(worker.line()) for worker in crowd) == 150
     assert MonthlyCalls(place.open(), "maison-lea", monthly_calls=150).usage().used == 150
+
+
+@pytest.mark.parametrize(("day", "kept"), [("2026-11-01T12:00", 20), ("2026-11-16T12:00", 10), ("2026-11-30T12:00", 1)])
+def test_what_is_kept_for_the_daily_syncs_is_a_fifth_of_the_month_less_with_every_day(db, clock, day, kept) -> None:
+    clock.set(day)
+    counter = MonthlyCalls(db, "maison-lea", monthly_calls=100, clock=clock)
+    for _ in range(100 - kept - 1):
+        counter.spend()
+
+    counter.keep_reserve()
+    counter.spend()
+    with pytest.raises(QuotaReached, match=f"The last {kept} calls of the month are kept"):
+        counter.keep_reserve()
+    counter.spend()  # a daily sync goes on
+
+
+def test_what_is_kept_is_that_of_the_month_that_has_begun_meanwhile(db, clock) -> None:
+    clock.set("2026-10-31T23:50")
+    counter = MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock)
+    counter.keep_reserve()
+    clock.set("2026-11-01T00:10")
+    for _ in range(8):
+        counter.spend()
+    with pytest.raises(QuotaReached, match="The last 2 calls"):
+        counter.keep_reserve()
