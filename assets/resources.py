@@ -1,13 +1,13 @@
 """What the assets of every shop work with: one run over one shop, opened when a step first needs it."""
 
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import dagster as dg
 from pydantic import PrivateAttr
 
-from assets.orphans import run_tags
+from assets.orphans import look_lease, run_tags
 from connector.config import Shop, find_shops_file, load_shops
 from connector.outcome import Status, shop_status
 from connector.shop_run import SYNC_LEASE, Progress, ShopRun, State, no_progress
@@ -76,10 +76,11 @@ class Connector(dg.ConfigurableResource[Any]):
     def looking(self, shop_key: str) -> Generator[ShopRun, None, None]:
         """A shop as it stands, for a step that delivers nothing: it keeps no other run away and is no sync of its own."""
         run = ShopRun(_configured(shop_key), self._state, self._run_id)
-        try:
+        lease = look_lease(self._run_id)
+        with closing(run), Lease.acquire(self._state.db, shop_key, lease):
+            if self._instance:
+                self._instance.add_run_tags(self._run_id, run_tags(shop_key, lease))
             yield run
-        finally:
-            run.close()
 
     def _finish(self, run: ShopRun) -> None:
         status = self._outcome(run)

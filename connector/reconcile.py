@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from connector.config import Shop
 from connector.delivery import entities
@@ -97,17 +101,17 @@ def _repaired(
     watch: Watch,
 ) -> list[dict[str, Any]]:
     """The documents after what is missing or different was delivered by a sync, and compared again."""
-    requests: dict[str, SyncRequest] = {}
+    requests: dict[str, list[SyncRequest]] = {}
     messages: dict[str, str] = {}
     for each in found:
         key, what = each.run.shop.key, _to_repair(each)
         if what.only:
             try:
                 _prepare(each.run, what)
-                requests[key] = _request(each.run, what, question, shops_file)
+                requests[key] = _requests(each.run, what, question, shops_file)
             except (LeaseHeld, StateError) as error:
                 messages[key] = f"Nothing was repaired: {error}"
-    synced = {each["shop"]: each for each in sync(list(requests.values()), watch)["shops"]} if requests else {}
+    synced = _synced(requests, watch)
     for place, shop in enumerate(shops):
         if shop.key in synced:
             again = _compared(shop, state, question, watch).document()
@@ -125,15 +129,32 @@ def _to_repair(found: Reconciliation) -> _Repair:
         repair.only.add(each["entity"])
         if each["entity"] != entities.DATA_SOURCES and each.get("missing_from") != "ledger":
             repair.forget.setdefault(each["entity"], []).append(each["external_id"])
+    repair.reopen |= _days_under(found.run, [e["external_id"] for e in found.missing if _is_source(e)])
+    if repair.reopen:
+        repair.only.add(ORDERS.name)
     for line in found.lines:
         if (line["till"] or {}).get("agrees") is False:
             repair.only.add(line["entity"])
-    profiles = entities.POS_PROFILES.name
-    if any(line["entity"] == profiles and line["shopimind"] != line["ledger"] for line in found.lines):
+    if found.profiles_differ and not found.profiles_closed:
         # which of them are missing cannot be told, so all are sent again
+        profiles = entities.POS_PROFILES.name
         repair.only.add(profiles)
         repair.forget[profiles] = found.run.ledger.records(profiles)["external_id"].to_pylist()
     return repair
+
+
+def _is_source(finding: dict[str, Any]) -> bool:
+    return bool(finding["entity"] == entities.DATA_SOURCES)
+
+
+def _days_under(run: ShopRun, sources: Sequence[str]) -> set[tuple[int, str]]:
+    """The days (of stores) with orders under sources that are gone: another source will be made, to tag them anew."""
+    if not sources:
+        return set()
+    noted = run.ledger.records(ORDERS.name)
+    of_them = pc.is_in(noted["source"], value_set=pa.array(map(int, sources), pa.int64()))
+    found = noted.filter(of_them).group_by(["store_id", "day"]).aggregate([])
+    return {(row["store_id"], row["day"]) for row in found.to_pylist()}
 
 
 def _prepare(run: ShopRun, repair: _Repair) -> None:
@@ -145,26 +166,38 @@ def _prepare(run: ShopRun, repair: _Repair) -> None:
         run.days.reopen(connection, repair.reopen)
 
 
-def _request(run: ShopRun, repair: _Repair, question: Question, shops_file: Path) -> SyncRequest:
-    """A sync of what is not complete now. Orders move home stores and profiles, so with them everything is synced."""
+def _requests(run: ShopRun, repair: _Repair, question: Question, shops_file: Path) -> list[SyncRequest]:
+    """One sync of what is not complete now; before it one of days that are never due by themselves, if there are any.
+
+    Orders move home stores and profiles, so with them everything is synced.
+    """
     only = question.only or (() if ORDERS.name in repair.only else tuple(sorted(repair.only)))
-    first = last = None
+    usual = SyncRequest(shops_file, run.shop.key, only=only)
     days = sorted(day for _, day in repair.reopen)
-    if days and days[0] < run.first_day.isoformat():  # such days are never due by themselves
-        first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
-    return SyncRequest(shops_file, run.shop.key, first, last, only)
+    early = [date.fromisoformat(day) for day in days if day < run.first_day.isoformat()]
+    if not early:
+        return [usual]
+    of_early = replace(usual, first=early[0], last=early[-1])
+    return [of_early] if len(early) == len(days) else [of_early, usual]
 
 
-def _after(document: dict[str, Any], synced: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """The second comparison, with what came between it and the first, and the calls of all three."""
-    calls = {
-        side: before["calls"][side] + synced["calls"][side] + document["calls"][side] for side in document["calls"]
-    }
+def _synced(requests: dict[str, list[SyncRequest]], watch: Watch) -> dict[str, list[dict[str, Any]]]:
+    """What became of each shop's requests, which are carried out one after the other; shops side by side."""
+    synced: dict[str, list[dict[str, Any]]] = {}
+    for turn in zip_longest(*requests.values()):
+        for each in sync([request for request in turn if request], watch)["shops"]:
+            synced.setdefault(each["shop"], []).append(each)
+    return synced
+
+
+def _after(document: dict[str, Any], synced: list[dict[str, Any]], before: dict[str, Any]) -> dict[str, Any]:
+    """The second comparison, with what came between it and the first, and the calls of all of them."""
+    calls = {side: sum(each["calls"][side] for each in (before, *synced, document)) for side in document["calls"]}
     repaired = {
-        "status": synced["status"],
-        "message": synced["message"],
+        "status": next((each["status"] for each in synced if each["status"] != "delivered"), "delivered"),
+        "message": " ".join(filter(None, (each["message"] for each in synced))) or None,
         "missing": before["missing"],
         "different": before["different"],
-        "sent": sum(row["sent"] for row in synced["entities"]),
+        "sent": sum(row["sent"] for each in synced for row in each["entities"]),
     }
     return {**document, "calls": calls, "repaired": repaired}

@@ -17,7 +17,7 @@ from connector.delivery.agreement import compared, doubtful, fields_that_differ,
 from connector.delivery.entities import ENTITIES, ORDERS, POS_PROFILES, Entity
 from connector.delivery.held import HELD, held_by_crm
 from connector.delivery.provisioned import known_sources
-from connector.due_days import LOOK_BACK, over, today
+from connector.due_days import over, today
 from connector.mapping.identifiers import owns
 from connector.mapping.profiles import PROFILE_DEFINITION
 from connector.pos.protocol import PosError, PosUnavailable, QuotaReached
@@ -34,14 +34,14 @@ from connector.reconciliation_source import (
     wanted_records,
 )
 from connector.shop_run import SYNC_LEASE, ShopRun
-from connector.shopimind.envelope import InstallationInactive, ShopiMindError, whole
-from connector.shopimind.provisioning import read_sources
+from connector.shopimind.envelope import InstallationInactive, ShopiMindError
+from connector.shopimind.planning import is_active, plan_definition, source_id
+from connector.shopimind.provisioning import DefinitionSpec, read_definitions, read_sources
 from connector.state.lake import LakeMissing
 from connector.state.leases import living_holder
 
 VISIBLE_WITHIN = 20.0  # seconds; ShopiMind shows what it accepted a little later
 _LOOK_AGAIN = 0.5  # seconds between two looks
-_CALLS_OF_A_DAY = 2  # of one store, by a daily sync: those of the look-back are never taken from it
 
 Finding = dict[str, Any]
 
@@ -79,6 +79,8 @@ class Reconciliation:
     missing: list[Finding] = field(default_factory=list)
     extra: list[Finding] = field(default_factory=list)
     different: list[Finding] = field(default_factory=list)
+    profiles_differ: bool = False  # in number: which of them, nobody can tell
+    profiles_closed: str | None = None  # why ShopiMind takes none now
 
     @property
     def status(self) -> str:
@@ -126,6 +128,8 @@ class Reconciliation:
         uncounted = [line for line in self.lines if line["entity"] == POS_PROFILES.name and not line["agrees"]]
         if uncounted:
             yield "ShopiMind lists profiles under its own numbers, so those that differ cannot be named."
+            if self.profiles_closed:
+                yield f"Nothing is delivered of them: {self.profiles_closed}."
 
 
 def reconcile_shop(
@@ -199,7 +203,7 @@ class _Look:
         problems = self.run.problems
         for ask in self._questions():
             try:
-                self._keep_reserve()
+                self.run.calls.keep_reserve()
                 ask()
             except QuotaReached as stop:
                 self.run.stop_reasons["quota"] = str(stop)
@@ -236,7 +240,7 @@ class _Look:
                 entity,
                 self.sources.values(),
                 partial(owns, identifiers),
-                PROFILE_DEFINITION["name"],
+                self._definition() if entity is POS_PROFILES else None,
                 in_flight=self.run.in_flight,
                 progress=progress,
             )
@@ -246,15 +250,17 @@ class _Look:
             self.held.pop(entity, None)
             self.run.problems.append(f"{entity.name} were not compared: {error}")
 
+    def _definition(self) -> int | None:
+        """The definition that a sync would deliver profiles into; None when it would make one."""
+        action = plan_definition(read_definitions(self.run.crm), DefinitionSpec(**PROFILE_DEFINITION))
+        self.found.profiles_closed = action.reason
+        return action.id
+
     def _turnover(self, store_id: int, year: int, month: int) -> None:
         for row in self.run.till.turnover(store_id, year, month).to_pylist():
             amount = amount_of(row["total"])
             self.till.days[store_id, row["day"]] = (row["sales"], None if amount is None else int(amount * 100))
         self.till.months.add((store_id, f"{year}-{month:02}"))
-
-    def _keep_reserve(self) -> None:
-        of_a_day = _CALLS_OF_A_DAY * (LOOK_BACK + 1) * len(self.run.ctx.stores)
-        self.run.calls.keep(self.run.calls.reserve(of_a_day))
 
     # --- comparing
 
@@ -333,7 +339,8 @@ class _Look:
         agrees = not bool(pc.any(doubtful(table)).as_py())
         held = _count(table["held"])
         if entity is POS_PROFILES:
-            held, agrees = self.held[entity].num_rows, agrees and self._counts_of_profiles()
+            self.found.profiles_differ = not self._counts_of_profiles()
+            held, agrees = self.held[entity].num_rows, agrees and not self.found.profiles_differ
         till: dict[str, Any] | None = None
         if till_rows is not None and read is not None:
             till = {"records": till_rows, "agrees": till_rows == read}
@@ -379,24 +386,26 @@ class _Look:
         }
 
     def _sources(self) -> None:
-        """The data sources that records are tagged with: still there, and active?"""
+        """The data sources of the parent and of every store that the till lists: still there, and active?"""
         try:
-            listed = {whole(row.get("id_data_source")): row for row in read_sources(self.run.crm)}
+            listed = {source_id(row): row for row in read_sources(self.run.crm)}
         except InstallationInactive:
             raise
         except ShopiMindError as error:
             self.run.problems.append(f"{entities.DATA_SOURCES} were not compared: {error}")
             return
         name = entities.DATA_SOURCES
-        for store_id, source in self.sources.items():
+        stores = {None, *(store.store_id for store in self.run.ctx.stores)}
+        judged = {store_id: source for store_id, source in self.sources.items() if store_id in stores}
+        for store_id, source in judged.items():
             finding = {"entity": name, "store_id": store_id, "day": None, "external_id": str(source)}
             if source not in listed:
                 self.found.missing.append({**finding, "missing_from": "shopimind"})
-            elif listed[source].get("active") is False:
+            elif not is_active(listed[source]):
                 self.found.different.append({**finding, "fields": ["active"]})
-        held = sum(source in listed for source in self.sources.values())
+        held = sum(source in listed for source in judged.values())
         agrees = not (self.found.missing or self.found.different)
-        self.found.lines.append(plain_line(name, len(self.sources), len(self.sources), held, agrees=agrees))
+        self.found.lines.append(plain_line(name, len(judged), len(judged), held, agrees=agrees))
 
 
 def _sums(table: pa.Table, inside: pa.ChunkedArray) -> dict[Place, dict[str, int]]:

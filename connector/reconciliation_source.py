@@ -54,8 +54,8 @@ class DayRead:
     refused: int = 0
 
     def against(self, sales: int | None, cents: int | None) -> dict[str, Any]:
-        """The till's own totals, and whether they are what was read; an amount that cannot be read is not compared."""
-        same = sales == self.records and (cents is None or bool(self.unreadable) or cents == self.cents)
+        """The till's own totals, and whether they are what was read; a number that cannot be read is not compared."""
+        same = sales in (None, self.records) and (cents is None or bool(self.unreadable) or cents == self.cents)
         return {"records": sales, "amount": money(cents), "agrees": same}
 
     def as_json(self) -> dict[str, Any]:

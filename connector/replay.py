@@ -1,7 +1,8 @@
 """`connector refused replay`: refused records sent again although nothing about them changed.
 
 What ShopiMind refused goes out as it was last made, under the data source that its store has now. What our own checks
-refused cannot: there is no record, only the till's row. Both are marked first, so that whatever is not accepted now is
+refused cannot: there is no record, only the till's row. What was made under another configuration must not: its id, or
+what it says of a person, may not be what the shop wants now. All are marked, so that whatever is not accepted now is
 tried again by the next sync, from the till's row of that time; the days of orders are read again for it.
 """
 
@@ -30,6 +31,8 @@ from connector.mapping.orders import what_counts
 from connector.mapping.records import Records
 from connector.outcome import Status, exit_code
 from connector.shop_run import SYNC_LEASE, ShopRun, State
+from connector.shopimind.envelope import InstallationInactive, ShopiMindError
+from connector.shopimind.provisioning import read_sources
 from connector.shopimind.resources import Saved
 from connector.state.errors import StateError
 from connector.state.leases import Lease, LeaseHeld
@@ -40,6 +43,14 @@ Place = tuple[str, int | None]  # entity, and the store of an order
 
 _NOWHERE = -1  # what stands for a store that has no data source
 _AT_ONCE = 400  # records between two looks at whether to stop
+_OWN_CHECKS = (
+    "were refused by the connector's own checks, so there is nothing to send: correct their rows in the till. "
+    "The next sync reads them again."
+)
+_MADE_OTHERWISE = (
+    "were made under another configuration or by another version of the connector, so they were not sent: the next sync "
+    "makes them anew from the till's rows."
+)
 
 
 class NothingChosen(Exception):
@@ -104,7 +115,9 @@ class _Replay:
         self.run, self.rows, self.watch, self.stop = run, rows, watch, stop
         self.done = 0
         self.counts: dict[Place, Counts] = defaultdict(Counts)
-        self.own: Counter[Place] = Counter()  # of `refused`: by our own checks
+        self.left: Counter[str] = Counter()  # of `refused`, by the sentence that says why they were not sent
+        self.unasked: str | None = None  # why ShopiMind was not asked to take anything
+        self.out_of_reach: list[str] = []  # sentences about what no sync reads by itself
         self.sources = known_sources(run.state.db, run.shop.key)
 
     def carry_out(self) -> None:
@@ -114,12 +127,18 @@ class _Replay:
             chosen[row["entity"]].append(row)
         for name, rows in chosen.items():
             self.run.refused.try_again(name, [row["external_id"] for row in rows])
+        if any(_why_not_sent(row) is None for row in self.rows):
+            self._ask_whether_active()
         for entity in entities.ENTITIES:
-            rows = chosen.get(entity.name, [])
-            self._leave_to_the_next_sync(entity, [row for row in rows if row["by"] == "connector"])
-            to_send = [row for row in rows if row["by"] != "connector"]
+            to_send = []
+            for row in chosen.get(entity.name, []):
+                if (why := _why_not_sent(row)) is None:
+                    to_send.append(row)
+                else:
+                    self._leave_to_the_next_sync(row, why)
             if to_send:
                 self._send(entity, to_send)
+        self.out_of_reach.extend(self._tell_out_of_reach())
 
     def report(self) -> dict[str, Any]:
         """The shop's part of the document."""
@@ -155,18 +174,54 @@ class _Replay:
             for reason, number in counts.failures.items():
                 if reason != INACTIVE:
                     yield f"{name}: {number} not sent ({reason}); the next sync tries them again."
-        if own := self.own.total():
+        for why, number in self.left.items():
+            yield f"{number} of the refused {why}"
+        yield from self.out_of_reach
+
+    def _tell_out_of_reach(self) -> Iterator[str]:
+        """What is said of orders that are still refused although no sync reads their days by itself."""
+        listed = self.run.refused.places(entities.ORDERS.name)
+        orders = [row for row in self.rows if row["entity"] == entities.ORDERS.name and row["external_id"] in listed]
+        stores = self._stores()
+        of_stores = [row for row in orders if not stores or row["store_id"] is None or row["store_id"] in stores]
+        if gone := len(orders) - len(of_stores):
             yield (
-                f"{own} of the refused were refused by the connector's own checks, so there is nothing to send: correct "
-                "their rows in the till. The next sync reads them again."
+                f"{gone} of the orders that are still refused are of stores that the till does not list any more: "
+                "no sync reads those, so they stay as they are."
+            )
+        first_day = self.run.first_day.isoformat()
+        days = [row["day"] for row in of_stores if row["day"] is not None and row["day"] < first_day]
+        if days:
+            yield (
+                f"{len(days)} of the orders that are still refused are of days before first_day ({first_day}), which no "
+                f"sync reads by itself; `connector sync --shop {self.run.shop.key} --from {min(days)} --to {max(days)}` "
+                "does."
             )
 
-    def _leave_to_the_next_sync(self, entity: Entity, rows: list[Row]) -> None:
-        for row in rows:
-            place = (entity.name, row["store_id"])
-            self.counts[place].read += 1
-            self.counts[place].refuse(row["field"], row["reason"])
-            self.own[place] += 1
+    def _stores(self) -> set[int]:
+        """Those that the till listed last; empty when that is not known any more."""
+        if not self.run.state.lake.exists(self.run.shop.key, "pos_stores"):
+            return set()
+        return {store.store_id for store in self.run.ctx.stores}
+
+    def _ask_whether_active(self) -> None:
+        """Of an installation that was not active, one call asks whether it is now, before several carry records."""
+        if self.run.installation.status() == "active":
+            return
+        try:
+            read_sources(self.run.crm)
+        except InstallationInactive:
+            self.run.stop_inactive()
+        except ShopiMindError as error:
+            self.unasked = str(error)
+        else:
+            self.run.installation.mark_active()
+
+    def _leave_to_the_next_sync(self, row: Row, why: str) -> None:
+        counts = self.counts[row["entity"], row["store_id"]]
+        counts.read += 1
+        counts.refuse(row["field"], row["reason"])
+        self.left[why] += 1
 
     def _send(self, entity: Entity, rows: list[Row]) -> None:
         if entity is entities.ORDERS:
@@ -177,11 +232,15 @@ class _Replay:
                 entity, self._tables(entity, rows), resource, self.sources, inactive=self.run.inactive, closed=closed
             )
         finally:
+            # what ShopiMind refused once more was written down as tried: the next sync is to try the till's row
+            self.run.refused.try_again(entity.name, [row["external_id"] for row in rows])
             if entity is entities.ORDERS:
                 recording.forget_refused_orders(self.run)
         self._add(entity, delivery)
 
     def _resource(self, entity: Entity) -> tuple[Saved | None, str | None]:
+        if self.unasked is not None:
+            return None, self.unasked
         if entity is entities.POS_PROFILES:
             return profiles_resource(self.run)
         return entities.resource_of(self.run.crm, entity), None
@@ -211,6 +270,13 @@ class _Replay:
             yield records.table()
             self.done += len(part)
             self.watch(self.run.shop.key, entity.name, self.done, len(self.rows))
+
+
+def _why_not_sent(row: Row) -> str | None:
+    """Why the record is left to the next sync; None where it is sent."""
+    if row["by"] == "connector":
+        return _OWN_CHECKS
+    return None if row["of_now"] else _MADE_OTHERWISE
 
 
 def _add_record(records: Records, row: Row, payload: dict[str, Any], source_store: int | None) -> None:

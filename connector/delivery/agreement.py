@@ -72,7 +72,7 @@ def compared(
     extra = _all(is_held, pc.invert(is_wanted))
     if not whole:
         extra = _all(extra, pc.invert(is_noted))
-    both = _all(is_noted, is_held, pc.invert(extra))
+    both = _all(is_wanted, is_noted, is_held)  # what nobody wants stays as last sent, whatever became of it
     source = pc.coalesce(joined["w_source"], joined["l_source"])
     store_id, day = _places(joined, store_of_source, day_of)
     columns = {

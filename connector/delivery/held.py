@@ -15,8 +15,6 @@ from connector.delivery import entities
 from connector.delivery.entities import Entity
 from connector.shopimind.client import ShopiMind
 from connector.shopimind.envelope import ShopiMindError, whole
-from connector.shopimind.planning import definition_id, definition_status
-from connector.shopimind.provisioning import read_definitions
 from connector.shopimind.resources import PAGE, Listed
 
 # What of a listed record is compared. Absent from the list, or not to be read: null.
@@ -50,14 +48,14 @@ def held_by_crm(
     entity: Entity,
     sources: Iterable[int],
     owns: Owns,
-    definition: str,
+    definition: int | None,
     *,
     in_flight: int,
     progress: Callable[[int], None],
 ) -> pa.Table:
     """`HELD`: the listed records under one of the sources, or with an id that is ours (`owns`), each id once.
 
-    `definition` is the name of the definition of the profiles; `progress` is told the rows of each page. Raises
+    `definition` is the definition whose records the profiles are, if there is one; `progress` is told the rows of each page. Raises
     `ShopiMindError`.
     """
     ours = set(sources)
@@ -76,14 +74,11 @@ def held_by_crm(
     return _each_id_once(pa.concat_tables([*pieces, _table(columns)]))
 
 
-def _pages_of(crm: ShopiMind, entity: Entity, definition: str, in_flight: int) -> Iterator[list[dict[str, Any]]]:
+def _pages_of(crm: ShopiMind, entity: Entity, definition: int | None, in_flight: int) -> Iterator[list[dict[str, Any]]]:
     if entity is not entities.POS_PROFILES:
         yield from pages(entities.resource_of(crm, entity), in_flight)
-        return
-    for row in read_definitions(crm):
-        number = definition_id(row)
-        if row.get("name") == definition and definition_status(row) == "active" and number is not None:
-            yield from pages(crm.custom_data_records.of(number), in_flight)
+    elif definition is not None:
+        yield from pages(crm.custom_data_records.of(definition), in_flight)
 
 
 def pages(resource: Listed, in_flight: int) -> Iterator[list[dict[str, Any]]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, literal, or_, select, update
 
 from connector.delivery.entities import ORDERS
 from connector.state.database import Database, upsert
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 By = Literal["shopimind", "connector"]
 _AT_ONCE = 500  # ids in one statement, payloads in memory
+_AGAIN = "again "  # before the edition of a record that is to be tried again: how it was made is still known
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +145,11 @@ class RefusedStore:
 
     def try_again(self, entity: str, external_ids: Sequence[str]) -> None:
         """From now on, unchanged or not, the next sync that reads their rows tries them again."""
+        unmarked = ~refused.c.edition.startswith(_AGAIN)  # not of those without an edition, which are tried anyhow
         with self._db.begin() as connection:
             for ids in _parts(external_ids):
-                chosen = update(refused).where(*self._of(entity), refused.c.external_id.in_(ids))
-                connection.execute(chosen.values(edition=None))
+                chosen = update(refused).where(*self._of(entity), refused.c.external_id.in_(ids), unmarked)
+                connection.execute(chosen.values(edition=literal(_AGAIN) + refused.c.edition))
 
     def days_to_try_again(self) -> set[tuple[int, str]]:
         """(store, closing day) of the orders that are to be tried again: complete or not, these days are to be read."""
@@ -181,9 +183,10 @@ class RefusedStore:
             return {(entity, store_id): number for entity, store_id, number in connection.execute(query)}
 
     def all(self, filters: Filters = Filters()) -> list[dict[str, Any]]:
-        """Everything but the payloads, oldest first."""
+        """Everything but the payloads, oldest first; `of_now` where this edition would make the record as it was made."""
         columns = [column for column in refused.c if column.name not in ("payload", "digest", "edition")]
-        query = select(*columns).where(refused.c.shop == self._shop, *filters.clauses())
+        of_now = refused.c.edition.in_([self._edition, _AGAIN + self._edition]).label("of_now")
+        query = select(*columns, of_now).where(refused.c.shop == self._shop, *filters.clauses())
         with self._db.read() as connection:
             rows = connection.execute(query.order_by(refused.c.first_at, refused.c.entity, refused.c.external_id))
             return [row for row in map(dict, rows.mappings()) if filters.fit(row)]

@@ -101,7 +101,7 @@ def _plan_source(
         body["label"] = label
         owners[_folded(row.get("label"))].discard(own)
         owners.setdefault(_folded(label), set()).add(own)
-    if not _is_active(row):
+    if not is_active(row):
         body["active"] = True
     if _identity(row) != dict(want.key):
         body["config"] = _config_text(want)
@@ -146,7 +146,7 @@ def source_id(row: Row) -> int | None:
     return number if number is not None else whole(row.get("id"))
 
 
-def _is_active(row: Row) -> bool:
+def is_active(row: Row) -> bool:
     return row.get("active") not in (False, 0, "0", "false")
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, time
 import dagster as dg
 import pytest
 
-from assets.orphans import PROCESS_TAG, end_orphans, run_tags
+from assets.orphans import LEASE_TAG, PROCESS_TAG, end_orphans, look_lease, run_tags
 from connector.shop_run import SYNC_LEASE
 from connector.state.leases import Lease, this_process
 from tests.assets.conftest import WEEK, World
@@ -70,6 +70,32 @@ def test_a_run_of_another_machine_goes_on_as_long_as_it_has_the_lease(world: Wor
             end_orphans(world.instance, run.state.db, "alpha")
     ended = status(world, elsewhere) == dg.DagsterRunStatus.FAILURE
     assert ended is not holds_the_lease
+
+
+@pytest.mark.parametrize("holds_its_lease", [True, False])
+def test_a_comparison_of_another_machine_goes_on_as_long_as_it_has_a_lease_of_its_own(
+    world: World, holds_its_lease: bool
+) -> None:
+    process, lease = "till-server/12345678:77:1700000000.00", look_lease("f00d")
+    job = world.definitions.resolve_job_def("reconcile_alpha")
+    tags = run_tags("alpha", lease) | {PROCESS_TAG: process}
+    elsewhere = world.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED).run_id
+    with world.looking() as run, Lease.acquire(run.state.db, "alpha", SYNC_LEASE):  # a sync keeps nobody from ending it
+        if holds_its_lease:
+            with Lease.acquire(run.state.db, "alpha", lease, holder=process):
+                end_orphans(world.instance, run.state.db, "alpha")
+        else:
+            end_orphans(world.instance, run.state.db, "alpha")
+    ended = status(world, elsewhere) == dg.DagsterRunStatus.FAILURE
+    assert ended is not holds_its_lease
+
+
+def test_a_comparison_says_which_process_carries_it_out_and_what_it_holds(world: World) -> None:
+    run = world.instance.get_run_by_id(world.run(job="reconcile_alpha").run_id)
+    assert run is not None
+    assert run.tags["shop"] == "alpha"
+    assert run.tags[PROCESS_TAG] == this_process()
+    assert run.tags[LEASE_TAG] == look_lease(run.run_id)
 
 
 def test_a_run_that_never_began_with_the_shop_is_left_to_dagster(world: World) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from connector.reconciliation_source import DayRead
 from tests.reconcile.conftest import reconcile
 from tests.sync.conftest import MakeWorld
 from tests.sync.world import World, day, line, sale, till_account
@@ -111,6 +112,13 @@ def test_the_usual_window_is_this_month_and_the_last_and_says_so(make_synced: Ca
     assert sum(call.startswith("reports/turnover/1/") for call in world.till_calls()) == 2
     assert found.line("orders", 1, None)["ledger"] == {"records": 1, "amount": "6.00"}  # of 95 days ago
     assert found.outcome == (0, "agrees")
+
+
+def test_a_number_of_sales_that_the_till_does_not_tell_is_not_compared() -> None:
+    read = DayRead(records=2, cents=2255)
+    assert read.against(None, 2255)["agrees"]
+    assert not read.against(None, 2256)["agrees"]
+    assert not read.against(3, 2255)["agrees"]
 
 
 def test_given_days_are_compared_alone(in_order: World) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from connector.sandbox.crm_state import Status
@@ -9,7 +12,26 @@ from connector.sandbox.fault_plan import FaultPlan, status_fault
 from connector.shop_run import SYNC_LEASE, State
 from connector.state.leases import Lease
 from tests.reconcile.conftest import Reconciled, change, reconcile, shopimind
-from tests.sync.world import World, day, line, sale
+from tests.sync.world import World, day, line, sale, till_account
+
+
+def set_source(world: World, store_id: str, **changes: Any) -> None:
+    data = world.sandbox.crm.shops["alpha"]
+    number = world.sources()[store_id]
+    data.keep("data_sources", number, data.sources[number] | changes)
+
+
+def set_definition(world: World, **changes: Any) -> None:
+    data = world.sandbox.crm.shops["alpha"]
+    ((number, definition),) = data.definitions.items()
+    data.keep("definitions", number, definition | changes)
+
+
+def lose_a_profile(world: World) -> None:
+    (definition,) = world.sandbox.crm.shops["alpha"].definitions
+    with shopimind(world) as crm:
+        records = crm.custom_data_records.of(definition)
+        assert records.delete(records.list(1).unwrap("list")[0]["id"]).ok
 
 
 @pytest.mark.also_shared
@@ -109,10 +131,7 @@ def test_a_customer_whom_the_till_lists_and_nobody_read_is_told_and_read(synced:
 
 
 def test_a_lost_profile_is_counted_and_all_are_sent_again(synced: World) -> None:
-    (definition,) = synced.sandbox.crm.shops["alpha"].definitions
-    with shopimind(synced) as crm:
-        records = crm.custom_data_records.of(definition)
-        assert records.delete(records.list(1).unwrap("list")[0]["id"]).ok
+    lose_a_profile(synced)
     found = reconcile(synced, "--only", "pos_profiles")
     assert found.outcome == (1, "drift")
     assert found.line("pos_profiles")["shopimind"] == {"records": 2}
@@ -130,6 +149,89 @@ def test_what_was_read_and_not_delivered_is_missing_from_the_ledger(synced: Worl
     assert found.outcome == (1, "drift")
     assert [(each["external_id"], each["missing_from"]) for each in found.shop["missing"]] == [("a_901", "ledger")]
     assert reconcile(synced, "--repair").outcome == (0, "agrees")
+
+
+@pytest.mark.parametrize("name", ["POS_Profile", "pôs_profile "])
+def test_profiles_are_looked_for_where_a_sync_delivers_them_whatever_the_case_of_its_name(
+    synced: World, name: str
+) -> None:
+    set_definition(synced, name=name)
+    assert reconcile(synced, "--only", "pos_profiles").outcome == (0, "agrees")
+
+
+def test_profiles_that_shopimind_takes_no_more_are_still_taken_for_delivered(synced: World) -> None:
+    set_definition(synced, status="inactive")
+    assert reconcile(synced, "--only", "pos_profiles").outcome == (0, "agrees")
+    lose_a_profile(synced)
+    found = reconcile(synced, "--only", "pos_profiles", "--repair")
+    assert found.outcome == (1, "drift")
+    assert "is inactive: activate it in ShopiMind" in found.shop["message"]
+    assert found.line("pos_profiles")["ledger"] == {"records": 3}
+    assert "repaired" not in found.shop
+
+
+def test_profiles_under_another_source_are_sent_again_though_there_are_as_many(synced: World) -> None:
+    (profile,) = [each for each in synced.held("pos_profile") if each["loyalty_points"] == 40]
+    (definition,) = synced.sandbox.crm.shops["alpha"].definitions
+    its_own = ("id", "created_at", "updated_at")  # ShopiMind's
+    strayed = {name: value for name, value in profile.items() if value is not None and name not in its_own}
+    strayed |= {"contact_id": {"by": "id_customer", "value": "a_101"}, "id_data_source": synced.sources()["5"]}
+    with shopimind(synced) as crm:
+        assert crm.custom_data_records.of(definition).bulk_save([strayed]).counts.sent == 1
+    found = reconcile(synced, "--only", "pos_profiles")
+    assert found.outcome == (1, "drift")
+    assert found.line("pos_profiles")["shopimind"] == found.line("pos_profiles")["ledger"]
+    assert reconcile(synced, "--only", "pos_profiles", "--repair").outcome == (0, "agrees")
+    sources = {each["contact_id"]: each["id_data_source"] for each in synced.held("pos_profile")}
+    assert sources[profile["contact_id"]] == profile["id_data_source"]
+
+
+def test_a_customer_whom_the_till_has_no_more_stays_as_last_sent_whatever_became_of_him(synced: World) -> None:
+    synced.till().delete("customers", 104)
+    assert synced.sync(ago_days=0.001).code == 0
+    change(synced, "customers", "customer_id", "a_104", id_data_source=synced.sources()["5"])
+    for argv in ((), ("--repair",), ()):
+        assert reconcile(synced, "--only", "customers", *argv).outcome == (0, "agrees")
+
+
+def test_the_source_of_a_store_that_is_gone_may_be_switched_off(synced: World) -> None:
+    synced.till().delete("stores", 5)
+    assert synced.sync(ago_days=0.001).code == 0
+    set_source(synced, "5", active=False)
+    assert reconcile(synced, "--only", "data_sources").outcome == (0, "agrees")
+
+
+@pytest.mark.parametrize("off", [False, 0])
+def test_a_source_of_a_store_that_is_switched_off_is_told_and_switched_on(synced: World, off: object) -> None:
+    source = str(synced.sources()["1"])
+    set_source(synced, "1", active=off)
+    found = reconcile(synced, "--only", "data_sources")
+    assert found.named == {"different": [f"data_sources {source}"]}
+    assert reconcile(synced, "--only", "data_sources", "--repair").outcome == (0, "agrees")
+
+
+def test_a_source_that_is_gone_is_made_anew_and_everything_under_it_sent_again(synced: World) -> None:
+    gone = synced.sources()["2"]
+    assert synced.sandbox.crm.shops["alpha"].drop("data_sources", gone)
+    assert reconcile(synced).named == {"missing": [f"data_sources {gone}"]}
+    assert reconcile(synced, "--repair").outcome == (0, "agrees")
+    assert synced.held_by_id("orders", "order_id")["a_502"]["id_data_source"] == synced.sources()["2"] != gone
+
+
+def test_of_days_before_the_first_one_only_those_in_doubt_are_read_again(make_synced: Callable[..., World]) -> None:
+    sales = [sale(501, day(18)), sale(502, day(9)), sale(503, day(4)), sale(504, day(3))]
+    world = make_synced([till_account(first_day=day(20), sales=sales)])
+    world.configure(lambda shops: shops[0].update(first_day=day(6)))
+    with shopimind(world) as crm:
+        for order in ("a_501", "a_503"):
+            assert crm.orders.delete(order).ok
+    world.record()
+    found = reconcile(world, "--repair")
+    assert found.outcome == (0, "agrees")
+    assert {"a_501", "a_503"} <= world.held_by_id("orders", "order_id").keys()
+    read = world.days_read()[1]
+    assert {str(day(18)), str(day(4))} <= set(read)
+    assert {str(day(9)), str(day(3))}.isdisjoint(read)
 
 
 # --- what keeps it from comparing ----------------------------------------------------------------------------------
@@ -162,7 +264,7 @@ def test_a_quota_reached_midway_leaves_the_rest_to_the_ledger(synced: World) -> 
 
 def test_the_calls_of_the_daily_syncs_are_not_taken(synced: World) -> None:
     used = synced.status().shop()["quota"]["used"]
-    synced.configure(lambda shops: shops[0]["pos"].update(monthly_calls=used // 3 + 1))
+    synced.configure(lambda shops: shops[0]["pos"].update(monthly_calls=used // 3))
     synced.record()
     found = reconcile(synced)
     assert found.outcome == (4, "quota")

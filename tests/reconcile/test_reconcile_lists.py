@@ -25,7 +25,7 @@ def held(respond: Callable[[Request], Reply], entity: Entity = ORDERS) -> tuple[
     with ScriptedServer(respond) as server, ShopiMind("token", server.url) as crm:
         try:
             table = held_by_crm(
-                crm, entity, [SOURCE], partial(owns, OURS), "pos_profile", in_flight=4, progress=lambda rows: None
+                crm, entity, [SOURCE], partial(owns, OURS), None, in_flight=4, progress=lambda rows: None
             )
         finally:
             asked = list(server.requests)
@@ -88,7 +88,5 @@ def test_after_a_401_no_further_page_is_asked_for() -> None:
 
     with ScriptedServer(respond) as server, ShopiMind("token", server.url) as crm:
         with pytest.raises(InstallationInactive):
-            held_by_crm(
-                crm, ORDERS, [SOURCE], partial(owns, OURS), "pos_profile", in_flight=4, progress=lambda rows: None
-            )
+            held_by_crm(crm, ORDERS, [SOURCE], partial(owns, OURS), None, in_flight=4, progress=lambda rows: None)
         assert len(server.requests) <= 1 + 4 + 1  # the first page, those in flight, and one that was just starting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from connector.replay import replay_shops
 from connector.sandbox.fault_plan import status_fault
 from connector.shop_run import SYNC_LEASE
 from connector.state.leases import Lease
-from tests.faults.little_till import alpha, beta, customer
+from tests.faults.little_till import alpha, beta, customer, days_ago
 from tests.faults.shop_world import World
 from tests.refused.refusals import CUSTOMER, EUROS, OLD, ORDER, PRODUCT, account, listed, refused
 
@@ -58,11 +59,84 @@ def test_what_is_still_refused_is_tried_from_the_tills_row_by_the_next_sync(refu
     assert listed(refusing)[CUSTOMER]["tries"] == listed(refusing)[ORDER]["tries"] == 2
 
     refused(refusing, "replay", "a_901")
-    synced = refusing.sync()
-    assert synced.row("customers")["refused"] == 0
-    assert set(listed(refusing)) == {ORDER, PRODUCT, EUROS}  # ShopiMind has answered since: its day is not due again
+    refusing.sync()
+    assert [order["customer"]["email"] for order in refusing.sent("orders")] == ["enfin@example.org"]
+    assert set(listed(refusing)) == {PRODUCT, EUROS}
     refusing.sync()
     assert OLD not in refusing.days_asked(1)
+
+
+def test_what_is_refused_for_a_third_time_by_that_sync_is_left_alone_by_later_ones(refusing: World) -> None:
+    refused(refusing, "replay", "a_901")
+    refusing.sync()
+    assert [order["order_id"] for order in refusing.sent("orders")] == ["a_901"]
+    assert listed(refusing)[ORDER]["tries"] == 3
+    refusing.sync()
+    assert not refusing.sent("orders")
+    assert OLD not in refusing.days_asked(1)
+
+
+@pytest.mark.parametrize("refused_again_before", [False, True])
+def test_what_was_made_under_another_configuration_is_not_sent_but_made_anew_by_the_next_sync(
+    refusing: World, refused_again_before: bool
+) -> None:
+    if refused_again_before:
+        refused(refusing, "replay", "a_9", "a_901")
+    refusing.sandbox.crm.switch(empty_email="accept")
+    refusing.configure(identifiers={"prefix": "x_"})
+
+    ran = refused(refusing, "replay", "a_9", "a_901")
+
+    assert not refusing.requests("crm")
+    assert (ran.code, ran.row("customers"), ran.row("orders", 1)) == (3, ONE_REFUSED, ONE_REFUSED)
+    assert "2 of the refused were made under another configuration" in ran.document["shops"][0]["message"]
+
+    refusing.sync()
+    assert {"x_9"} <= refusing.items("customers").keys()
+    assert {"x_901"} <= refusing.items("orders").keys()
+    assert "a_9" not in refusing.items("customers")
+    assert "a_901" not in refusing.items("orders")
+    assert not {CUSTOMER, ORDER} & set(listed(refusing))
+
+
+def test_what_failed_can_be_replayed_at_once(refusing: World) -> None:
+    refusing.sandbox.crm.switch(empty_email="accept")
+    refusing.break_crm(status_fault(503))
+    refused(refusing, "replay", "a_9")
+    refusing.mend()
+    assert refused(refusing, "replay", "a_9").row("customers") == ONE_SENT
+
+
+def test_of_orders_before_first_day_it_says_that_no_sync_reads_them_by_itself_and_which_one_does(
+    refusing: World,
+) -> None:
+    refusing.configure(first_day=days_ago(3))
+
+    ran = refused(refusing, "replay", "--entity", "orders")
+
+    message = ran.document["shops"][0]["message"]
+    assert f"2 of the orders that are still refused are of days before first_day ({days_ago(3)})" in message
+    assert f"`connector sync --shop alpha --from {OLD} --to {OLD}`" in message
+    refusing.sync()
+    assert OLD not in refusing.days_asked(1) | refusing.days_asked(2)
+    day = date.fromisoformat(OLD)
+    refusing.sync(first=day, last=day)
+    assert [order["order_id"] for order in refusing.sent("orders")] == ["a_901"]
+    assert listed(refusing)[ORDER]["tries"] == 3
+
+
+def test_of_orders_of_a_store_that_is_gone_it_says_that_no_sync_reads_them(refusing: World) -> None:
+    refusing.till().delete("stores", 2)
+    refusing.sync()
+
+    ran = refused(refusing, "replay", "--entity", "orders")
+
+    message = ran.document["shops"][0]["message"]
+    assert "1 of the orders that are still refused are of stores that the till does not list any more" in message
+    assert "first_day" not in message
+    refusing.sync()
+    assert OLD not in refusing.days_asked(2)
+    assert EUROS in listed(refusing)
 
 
 def test_what_our_own_checks_refuse_is_left_to_the_next_sync_which_reads_its_day_again(refusing: World) -> None:
@@ -160,6 +234,30 @@ def test_an_inactive_installation_ends_it_with_4_and_everything_is_kept(refusing
     refusing.sandbox.crm.set_status("alpha", "active")
     refusing.sync()
     assert set(listed(refusing)) == {PRODUCT, EUROS}
+
+
+def test_an_installation_that_was_not_active_is_asked_with_one_call_that_carries_no_record(refusing: World) -> None:
+    refusing.sandbox.crm.switch(empty_email="accept")
+    refusing.sandbox.crm.set_status("alpha", "revoked")
+    refusing.sync()
+
+    ran = refused(refusing, "replay", "a_9", "a_901")
+
+    assert (ran.code, ran.document["shops"][0]["status"]) == (4, "inactive")
+    assert [(call["method"], call["body"]) for call in refusing.requests("crm")] == [("GET", None)]
+    assert (ran.row("customers"), ran.row("orders", 1)) == (ONE_FAILED, ONE_FAILED)
+
+    refusing.break_crm(status_fault(503, method="GET"))
+    ran = refused(refusing, "replay", "a_9")
+    assert (ran.code, ran.row("customers")) == (1, ONE_FAILED)
+    assert "503" in ran.document["shops"][0]["message"]
+    assert not refusing.requests("crm", method="POST")
+    refusing.mend()
+
+    refusing.sandbox.crm.set_status("alpha", "active")
+    assert refused(refusing, "replay", "a_9", "a_901").code == 0
+    with refusing.opened() as run:
+        assert run.installation.status() == "active"
 
 
 def test_it_never_runs_beside_a_sync_of_the_shop(refusing: World) -> None:
