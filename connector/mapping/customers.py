@@ -11,7 +11,7 @@ from connector.mapping import contacts, identifiers, times
 from connector.mapping.context import ShopContext
 from connector.mapping.facts import CustomerFacts
 from connector.mapping.outcomes import Skip
-from connector.mapping.records import Records
+from connector.mapping.records import SKIPPED, Records
 from connector.mapping.rowwise import Row, map_rows
 from connector.mapping.text import clean
 
@@ -40,7 +40,7 @@ def map_customers(ctx: ShopContext, rows: pa.Table, facts: Mapping[int, Customer
     def add(records: Records, name: str, row: Row) -> None:
         email = contacts.email(row["email"])
         if not email and ctx.rules.customers_without_email == "skip":
-            records.skip(name, Skip.CUSTOMER_WITHOUT_EMAIL.value)
+            records.leave_out(SKIPPED, name, Skip.CUSTOMER_WITHOUT_EMAIL.value)
             return
         of_customer = facts.get(row["customer_id"], _NO_FACTS)
         payload = _payload(ctx, name, email, row, of_customer)

@@ -18,7 +18,7 @@ from connector.mapping.identifiers import Places
 from connector.mapping.known_customers import KnownCustomers
 from connector.mapping.lines import OrderLines, RawLine, order_lines
 from connector.mapping.outcomes import Refusal, Refused, Skip, not_read_whole, refusal, unreadable_row
-from connector.mapping.records import Records
+from connector.mapping.records import FAILED, SKIPPED, Records
 from connector.mapping.text import clean
 
 _FIELDS = {
@@ -174,13 +174,13 @@ def _map_sale(run: _Mapping, sale: _Sale, reading: _Reading) -> bool:
             raise fault
         reason = _skip(run, sale, reading)
         if waits and not reason:
-            run.records.fail(name, not_read_whole(sale.problems), **counted)
+            run.records.leave_out(FAILED, name, not_read_whole(sale.problems), **counted)
             return reading.fault is None  # it is owed, and may have been delivered long ago
         lines = None if reason else _lines(run.ctx, sale, reading)
         if lines and not lines.products:
             reason = Skip.NO_LINE
         if reason or lines is None:
-            run.records.skip(name, str(reason), **counted)
+            run.records.leave_out(SKIPPED, name, str(reason), **counted)
             return False
         payload = _payload(run, name, sale, reading, lines)
     except Refused as refused:

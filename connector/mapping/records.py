@@ -71,8 +71,9 @@ class Records:
             )
         )
 
-    def skip(
+    def leave_out(
         self,
+        outcome: str,
         external_id: str,
         reason: str,
         *,
@@ -81,21 +82,10 @@ class Records:
         amount: Decimal | None = None,
         currency: str | None = None,
     ) -> None:
-        """A row that a rule leaves out."""
-        self.rows.append((external_id, store_id, None, day, SKIPPED, reason, None, None, None, amount, currency, False))
-
-    def fail(
-        self,
-        external_id: str,
-        reason: str,
-        *,
-        store_id: int | None = None,
-        day: str | None = None,
-        amount: Decimal | None = None,
-        currency: str | None = None,
-    ) -> None:
-        """A row that the till has not given whole; the next run reads it again."""
-        self.rows.append((external_id, store_id, None, day, FAILED, reason, None, None, None, amount, currency, False))
+        """A row of which nothing is sent or kept: a rule leaves it out (`SKIPPED`), or the till has not given it whole
+        and the next run reads it again (`FAILED`).
+        """
+        self.rows.append((external_id, store_id, None, day, outcome, reason, None, None, None, amount, currency, False))
 
     def refuse(
         self,
