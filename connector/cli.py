@@ -5,18 +5,27 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import uuid
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from connector.config import ConfigError, Shop, find_shops_file, load_shops
+from connector.cli_frame import (
+    WRONG,
+    AsJson,
+    Mistakes,
+    ShopsFile,
+    SomeShops,
+    carry_out,
+    checked_entities,
+    chosen_shops,
+    each_shop,
+    tell_mistakes,
+)
+from connector.cli_refused import refused_app
+from connector.config import Shop
 from connector.delivery import entities
-from connector.state.errors import StateError, StateMistake
-from connector.state.settings import check_settings
 
 app = typer.Typer(
     name="connector",
@@ -28,19 +37,10 @@ app = typer.Typer(
     "1 something failed and the next run tries it again, 4 stopped on purpose (quota reached, or the installation is "
     "not active), 3 delivered, but some rows are refused, 0 everything is delivered.",
 )
-refused_app = typer.Typer(
-    help="The records that ShopiMind, or the connector's own checks, will not take.", no_args_is_help=True
-)
 app.add_typer(refused_app, name="refused")
 
-WRONG = 2  # exit code: the command or the configuration is wrong, nothing was done
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
-ShopsFile = Annotated[
-    Path | None, typer.Option("--shops", help="The configuration; else $CONNECTOR_SHOPS, else ./shops.yaml.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, and nothing else there.")]
-SomeShops = Annotated[list[str] | None, typer.Option("--shop", help="Only this shop; may be given several times.")]
 FirstDay = Annotated[
     str | None,
     typer.Option(
@@ -54,14 +54,6 @@ Only = Annotated[
     list[str] | None, typer.Option("--only", help=f"Only this entity, may be repeated: {', '.join(entities.NAMES)}.")
 ]
 Full = Annotated[bool, typer.Option("--full", help="Ignore the ledger: send again everything that is read.")]
-
-
-class Mistakes(Exception):
-    """The command cannot be carried out as it was given. `errors` are dicts with `where` and `message`."""
-
-    def __init__(self, *errors: dict[str, str]) -> None:
-        super().__init__(errors)
-        self.errors = list(errors)
 
 
 @app.command()
@@ -86,9 +78,9 @@ def sync(
         from connector.sync_request import SyncRequest
 
         prepare()  # while we read the configuration, Dagster is imported
-        file, chosen = _shops(shops, shop)
+        file, chosen = chosen_shops(shops, shop)
         days = _days(chosen, first, last)
-        entities_asked = _entities(only)
+        entities_asked = checked_entities(only)
         from connector import console
 
         requests = [SyncRequest(file, each.key, *days, tuple(entities_asked), full) for each in chosen]
@@ -96,7 +88,7 @@ def sync(
             document = run_all(requests, watch)
         return document, document["exit_code"]
 
-    _carry_out(work, as_json, "show_sync")
+    carry_out(work, as_json, "show_sync")
 
 
 @app.command()
@@ -115,15 +107,15 @@ def plan(
     """
 
     def work() -> tuple[dict[str, Any], int]:
-        _, chosen = _shops(shops, shop)
+        _, chosen = chosen_shops(shops, shop)
         days = _days(chosen, first, last)
-        entities_asked = _entities(only)
+        entities_asked = checked_entities(only)
         from connector.plan import plan_shops
 
         document = plan_shops(chosen, *days, entities_asked, full)
         return document, document["exit_code"]
 
-    _carry_out(work, as_json, "show_plan")
+    carry_out(work, as_json, "show_plan")
 
 
 @app.command()
@@ -146,9 +138,9 @@ def reconcile(
     """
 
     def work() -> tuple[dict[str, Any], int]:
-        file, chosen = _shops(shops, shop)
+        file, chosen = chosen_shops(shops, shop)
         days = _days(chosen, first, last)
-        entities_asked = _entities(only)
+        entities_asked = checked_entities(only)
         from connector import console
         from connector.reconcile import Question, reconcile_shops
 
@@ -157,7 +149,7 @@ def reconcile(
             document = reconcile_shops(chosen, question, repair=repair, shops_file=file, watch=watch)
         return document, document["exit_code"]
 
-    _carry_out(work, as_json, "show_reconcile")
+    carry_out(work, as_json, "show_reconcile")
 
 
 @app.command()
@@ -165,15 +157,15 @@ def check(shops: ShopsFile = None, as_json: AsJson = False, shop: SomeShops = No
     """Can every shop be synced? Checks configuration, credentials, user rights, token and stores; writes nothing."""
 
     def work() -> tuple[dict[str, Any], int]:
-        _, chosen = _shops(shops, shop)
+        _, chosen = chosen_shops(shops, shop)
         from connector.check import check_shop
         from connector.outcome import exit_code
 
-        found = _each(chosen, check_shop)
+        found = each_shop(chosen, check_shop)
         code = exit_code([each.pop("status") for each in found])
         return {"ok": code == 0, "exit_code": code, "shops": found}, code
 
-    _carry_out(work, as_json, "show_check")
+    carry_out(work, as_json, "show_check")
 
 
 @app.command()
@@ -181,110 +173,12 @@ def status(shops: ShopsFile = None, as_json: AsJson = False, shop: SomeShops = N
     """Where every shop stands: last run, delivered, refused, waiting, quota. Makes no call."""
 
     def work() -> tuple[dict[str, Any], int]:
-        _, chosen = _shops(shops, shop)
+        _, chosen = chosen_shops(shops, shop)
         from connector.status import status_of_shop
 
-        return {"ok": True, "exit_code": 0, "shops": _each(chosen, status_of_shop)}, 0
+        return {"ok": True, "exit_code": 0, "shops": each_shop(chosen, status_of_shop)}, 0
 
-    _carry_out(work, as_json, "show_status")
-
-
-OneStore = Annotated[int | None, typer.Option("--store", help="Only orders of this store.")]
-OneEntity = Annotated[str | None, typer.Option(help="Only this entity.")]
-Reason = Annotated[str | None, typer.Option(help="Only reasons (or fields) that contain this.")]
-OlderThan = Annotated[
-    float | None, typer.Option(min=0, metavar="DAYS", help="Only those first refused more than so many days ago.")
-]
-NewerThan = Annotated[
-    float | None, typer.Option(min=0, metavar="DAYS", help="Only those first refused less than so many days ago.")
-]
-Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID]...", help="Records' ids, as `refused list` gives them; none: all.")
-]
-
-
-@refused_app.command("list")
-def refused_list(
-    shops: ShopsFile = None,
-    as_json: AsJson = False,
-    shop: SomeShops = None,
-    store: OneStore = None,
-    entity: OneEntity = None,
-    reason: Reason = None,
-    older_than: OlderThan = None,
-    newer_than: NewerThan = None,
-) -> None:
-    """Lists the refused records, oldest first."""
-
-    def work() -> tuple[dict[str, Any], int]:
-        _, chosen = _shops(shops, shop)
-        filters = _refused_filters(entity, reason, store, None, older_than, newer_than)
-        found = _each(chosen, lambda run: [{"shop": run.shop.key, **row} for row in run.refused.all(filters)])
-        rows = [_refused_row(row) for of_shop in found for row in of_shop]
-        return {"ok": True, "exit_code": 0, "refused": rows}, 0
-
-    _carry_out(work, as_json, "show_refused")
-
-
-@refused_app.command("show")
-def refused_show(
-    external_ids: Ids = None,
-    shops: ShopsFile = None,
-    as_json: AsJson = False,
-    shop: SomeShops = None,
-    store: OneStore = None,
-    entity: OneEntity = None,
-    reason: Reason = None,
-    older_than: OlderThan = None,
-    newer_than: NewerThan = None,
-    unmasked: Annotated[bool, typer.Option("--unmasked", help="Show personal data as it is.")] = False,
-) -> None:
-    """Shows refused records as JSON, with their payloads; personal data is masked unless asked not to."""
-
-    def work() -> tuple[dict[str, Any], int]:
-        _, chosen = _shops(shops, shop)
-        filters = _refused_filters(entity, reason, store, external_ids, older_than, newer_than)
-        found = [row for of_shop in _each(chosen, lambda run: _opened(run, filters, unmasked)) for row in of_shop]
-        if not found:
-            raise _nothing_refused(external_ids)
-        code = 1 if any("problem" in row for row in found) else 0
-        return {"ok": code == 0, "exit_code": code, "refused": found}, code
-
-    _carry_out(work, as_json, None)
-
-
-@refused_app.command("replay")
-def refused_replay(
-    external_ids: Ids = None,
-    shops: ShopsFile = None,
-    as_json: AsJson = False,
-    shop: SomeShops = None,
-    store: OneStore = None,
-    entity: OneEntity = None,
-    reason: Reason = None,
-    older_than: OlderThan = None,
-    newer_than: NewerThan = None,
-) -> None:
-    """Sends refused records to ShopiMind again, all of them or some, although nothing about them changed.
-
-    Each goes out as it was last made; what is not accepted is tried again by the next sync, from the till's row of that
-    time. Rows that the connector's own checks refused are left to that sync. Makes no call to the till.
-    """
-
-    def work() -> tuple[dict[str, Any], int]:
-        _, chosen = _shops(shops, shop)
-        filters = _refused_filters(entity, reason, store, external_ids, older_than, newer_than)
-        from connector import console
-        from connector.replay import NothingChosen, replay_shops
-
-        try:
-            with console.progress([each.key for each in chosen]) as watch:
-                document = replay_shops(chosen, filters, watch)
-        except NothingChosen:
-            raise _nothing_refused(external_ids) from None
-        return document, document["exit_code"]
-
-    _carry_out(work, as_json, "show_replay")
+    carry_out(work, as_json, "show_status")
 
 
 @app.command()
@@ -332,7 +226,7 @@ def sandbox(
             ) from None
         return {}, 0
 
-    _carry_out(work, False, "nothing")
+    carry_out(work, False, "nothing")
 
 
 @app.command()
@@ -368,7 +262,7 @@ def demo(
         lines = {shop: summed(found["lines"]) for shop, found in done.reconciled.items()}
         return {**done.document, "ok": done.agrees, "exit_code": code, "reconciliation": lines}, code
 
-    _carry_out(work, as_json, None if as_json else "nothing")
+    carry_out(work, as_json, None if as_json else "nothing")
 
 
 def main() -> None:
@@ -381,7 +275,7 @@ def main() -> None:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "connector"
         if error.format_message():  # else the help was shown, because nothing was asked
-            _tell_mistakes([{"where": where, "message": error.format_message()}], "--json" in sys.argv)
+            tell_mistakes([{"where": where, "message": error.format_message()}], "--json" in sys.argv)
         code = WRONG
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
@@ -398,73 +292,6 @@ def _tell_stopped(as_json: bool) -> None:
     print(told, file=sys.stderr)  # noqa: T201
     if as_json:
         console.print_json({"ok": False, "exit_code": 1, "errors": [{"where": "connector", "message": told}]})
-
-
-def _tell_mistakes(errors: list[dict[str, Any]], as_json: bool) -> None:
-    from connector import console
-
-    if as_json:
-        console.print_json({"ok": False, "exit_code": WRONG, "errors": errors})
-    else:
-        console.complain(errors)
-
-
-def _carry_out(work: Callable[[], tuple[dict[str, Any], int]], as_json: bool, show: str | None) -> None:
-    """Runs a command: its document as JSON or as tables, its exit code, and mistakes as exit code 2."""
-    from connector import console
-
-    try:
-        document, code = work()
-    except StateMistake as mistake:
-        _tell_mistakes([{"where": mistake.variable, "message": str(mistake)}], as_json)
-        raise typer.Exit(WRONG) from None
-    except (ConfigError, Mistakes) as mistake:
-        if isinstance(mistake, ConfigError) and not as_json:
-            console.err.print(str(mistake), markup=False, soft_wrap=True)  # with file and line
-        else:
-            _tell_mistakes(_errors(mistake), as_json)
-        raise typer.Exit(WRONG) from None
-    except Exception as error:
-        if isinstance(error, typer.Exit | typer.Abort):
-            raise
-        if isinstance(error, StateError):
-            told = {"where": "state", "message": str(error)}
-        else:  # a mistake of ours: no traceback, which could show what it was working on
-            told = {"where": "connector", "message": f"unexpected {type(error).__name__}: {error}"}
-        document, code = {"ok": False, "exit_code": 1, "errors": [told]}, 1
-        if not as_json:
-            console.complain(document["errors"])
-            raise typer.Exit(code) from None
-    if as_json or show is None:
-        console.print_json(document)
-    elif show != "nothing":
-        getattr(console, show)(document)
-    raise typer.Exit(code)
-
-
-def _errors(mistake: ConfigError | Mistakes) -> list[dict[str, Any]]:
-    if isinstance(mistake, Mistakes):
-        return list(mistake.errors)
-    return [
-        {"where": each.where, "message": each.message, **({"line": each.line} if each.line else {})}
-        for each in mistake.mistakes
-    ]
-
-
-def _shops(file: Path | None, keys: list[str] | None) -> tuple[Path, list[Shop]]:
-    path = find_shops_file(file)
-    shops = load_shops(path)
-    check_settings()
-    known = [shop.key for shop in shops]
-    unknown = [key for key in keys or () if key not in known]
-    if unknown:
-        raise Mistakes(
-            *(
-                {"where": "--shop", "message": f"no shop has the key {key!r}; there are: {', '.join(known)}"}
-                for key in unknown
-            )
-        )
-    return path.absolute(), [shop for shop in shops if not keys or shop.key in keys]
 
 
 def _days(shops: list[Shop], first: str | None, last: str | None) -> tuple[date | None, date | None]:
@@ -510,86 +337,3 @@ def _dataset(name: str) -> list[Any] | None:
         return [load_completejourney()]
     except (ImportError, RuntimeError) as error:
         raise Mistakes({"where": "--dataset", "message": str(error)}) from None
-
-
-def _entities(names: list[str] | None, option: str = "--only") -> list[str]:
-    unknown = [name for name in names or () if name not in entities.NAMES]
-    if unknown:
-        raise Mistakes(
-            *(
-                {"where": option, "message": f"{name!r} is not an entity; there are: {', '.join(entities.NAMES)}"}
-                for name in unknown
-            )
-        )
-    return list(names or ())
-
-
-def _each(shops: list[Shop], work: Callable[[Any], Any]) -> list[Any]:
-    """`work` over a run of each shop, without a run's lease: for commands that send nothing."""
-    from connector.shop_run import ShopRun, State
-
-    state = State.open()
-    try:
-        found = []
-        for shop in shops:
-            run = ShopRun(shop, state, run_id=f"look-{uuid.uuid4().hex[:8]}")
-            try:
-                found.append(work(run))
-            finally:
-                run.close()
-        return found
-    finally:
-        state.close()
-
-
-def _refused_filters(
-    entity: str | None,
-    reason: str | None,
-    store: int | None,
-    external_ids: list[str] | None,
-    older_than: float | None,
-    newer_than: float | None,
-) -> Any:
-    from connector.delivery.refused import Filters
-
-    if entity is not None:
-        _entities([entity], "--entity")
-    now = datetime.now(UTC).timestamp()
-    before, after = (None if days is None else int(now - days * 86_400) for days in (older_than, newer_than))
-    return Filters(entity, reason, store, frozenset(external_ids or ()), first_before=before, first_after=after)
-
-
-def _opened(run: Any, filters: Any, unmasked: bool) -> list[dict[str, Any]]:
-    """The shop's refused records with their payloads; `problem` says why one cannot be shown."""
-    from connector.delivery.masking import masked_payload
-
-    shown = []
-    for row in run.refused.all(filters):
-        found = {**_refused_row({"shop": run.shop.key, **row}), "payload": None}
-        try:
-            payload = run.refused.payload(row["entity"], row["external_id"])
-        except StateError as error:
-            found["problem"] = str(error)
-        else:
-            found["payload"] = payload if unmasked else masked_payload(payload)
-        shown.append(found)
-    return shown
-
-
-def _nothing_refused(external_ids: list[str] | None) -> Mistakes:
-    asked = f"has the id {' or '.join(map(repr, external_ids))}" if external_ids else "is what these options ask for"
-    where = "external_id" if external_ids else "connector refused"
-    return Mistakes({"where": where, "message": f"no refused record {asked}; `connector refused list` shows all"})
-
-
-def _refused_row(row: dict[str, Any]) -> dict[str, Any]:
-    def moment(at: int) -> str:
-        return datetime.fromtimestamp(at, UTC).isoformat()
-
-    return {
-        **{name: row[name] for name in ("shop", "entity", "external_id", "store_id", "field", "reason")},
-        "first_at": moment(row["first_at"]),
-        "last_at": moment(row["last_at"]),
-        "tries": row["tries"],
-        "by": row["by"],
-    }
