@@ -9,8 +9,10 @@ import pyarrow as pa
 from assets import showing
 from assets.builder import READ, SOURCES, AssetBuilder
 from assets.storage import DayRows, Rows, StoredDays, StoredRows
-from connector import reading
 from connector.pos.rows import BRANDS, CATEGORIES, CUSTOMERS, PRODUCTS, SALES, STOCK, STORES
+from connector.reading_customers import read_customers, read_new_customers
+from connector.reading_lists import read_products, read_stores
+from connector.reading_sales import SalesReading
 from connector.shop_run import ShopRun
 
 
@@ -22,7 +24,7 @@ def reading_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             SOURCES,
             "The stores of the till's account, one row each, with their currency and time zone. Everything starts from them: "
             "each store gets a data source of its own in ShopiMind, and its days are read in its own time zone.",
-            lambda run: Rows(STORES, [reading.read_stores(run)]),
+            lambda run: Rows(STORES, [read_stores(run)]),
             schema=STORES,
             reads_till=True,
         ),
@@ -66,7 +68,7 @@ _LISTS: tuple[tuple[str, str, pa.Schema, Callable[[ShopRun], Any]], ...] = (
         "Every product of the account. One that is gone from the till's list stays in here as not listed, so that ShopiMind can "
         "be told once.",
         PRODUCTS,
-        reading.read_products,
+        read_products,
     ),
     (
         "pos_stock",
@@ -78,7 +80,7 @@ _LISTS: tuple[tuple[str, str, pa.Schema, Callable[[ShopRun], Any]], ...] = (
         "pos_customers",
         "Every customer of the account, as the till lists them page by page: no call per customer.",
         CUSTOMERS,
-        reading.read_customers,
+        read_customers,
     ),
 )
 
@@ -98,10 +100,10 @@ def _list_asset(
 
 
 def _sales(run: ShopRun) -> DayRows:
-    sales = reading.SalesReading(run, run.days_to_read(run.partition_days))
+    sales = SalesReading(run, run.days_to_read(run.partition_days))
     return DayRows(SALES, sales, lambda table: showing.of_day_read(run.ctx, table), beyond=run.days_of_new_stores)
 
 
 def _new_customers(run: ShopRun, sales: StoredDays, listed: StoredRows) -> Rows:
     tables = (table for _, table in sales.of(run.read_pairs or {}))
-    return Rows(CUSTOMERS, [reading.read_new_customers(run, tables, iter(listed))])
+    return Rows(CUSTOMERS, [read_new_customers(run, tables, iter(listed))])

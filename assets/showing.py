@@ -14,7 +14,7 @@ from connector.delivery.counts import Counts
 from connector.delivery.ledger import DayHeld
 from connector.due_days import day_range
 from connector.mapping.context import ShopContext, StoreInfo
-from connector.reading import amount_of
+from connector.reading_sales import amount_of
 
 Metadata = dict[str, Any]
 

@@ -21,7 +21,7 @@ from connector.delivery.unseen import Unseen
 from connector.due_days import over
 from connector.mapping.profiles import PROFILE_DEFINITION
 from connector.mapping.reference import map_order_status
-from connector.reading import list_is_whole
+from connector.reading_customers import list_is_whole
 from connector.recording import forget_refused_orders
 from connector.shop_run import ShopRun
 from connector.shop_sources import wanted_sources

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 from upath import UPath
 
-from connector import reading, recording
+from connector import recording
 from connector.config import Shop
 from connector.delivering import of_parent
 from connector.delivery import entities
@@ -30,6 +30,9 @@ from connector.mapping.reference import map_brands, map_categories, map_order_st
 from connector.outcome import exit_code
 from connector.pos.protocol import QuotaReached
 from connector.pos.rows import CUSTOMERS, SALES
+from connector.reading_customers import read_customers, read_new_customers
+from connector.reading_lists import read_products, read_stores
+from connector.reading_sales import SalesReading
 from connector.report import store_currencies
 from connector.shop_run import SYNC_LEASE, ShopRun, State
 from connector.shop_sources import wanted_sources
@@ -120,7 +123,7 @@ class _Plan:
     def make(self, lake: Lake) -> None:
         """Goes the way of a sync; `lake` is a temporary one."""
         run = self.run
-        reading.read_stores(run)
+        read_stores(run)
         sources = self._sources()
         parent = sources[None]
         of_customers = parent if of_parent(run, entities.CUSTOMERS) else None
@@ -132,7 +135,7 @@ class _Plan:
             self._entity(entities.MANUFACTURERS, [map_brands(run.ctx, run.till.brands())], sources, parent)
         products, stock = self._products()
         if self.only & {"customers", "orders", "pos_profiles"}:
-            lake.write(run.shop.key, "pos_customers", None, reading.read_customers(run), CUSTOMERS)
+            lake.write(run.shop.key, "pos_customers", None, read_customers(run), CUSTOMERS)
         if "orders" in self.only:
             self._orders(lake, sources)
         if "customers" in self.only:
@@ -165,7 +168,7 @@ class _Plan:
     def _products(self) -> tuple[Iterable[pa.Table], pa.Table]:
         if "products" not in self.only:
             return [], None
-        products = list(reading.read_products(self.run))
+        products = list(read_products(self.run))
         return products, self.run.till.stock()
 
     def _customers(self, lake: Lake) -> Iterator[pa.Table]:
@@ -175,11 +178,11 @@ class _Plan:
 
     def _orders(self, lake: Lake, sources: Sources) -> None:
         run, key = self.run, self.run.shop.key
-        for day, table in reading.SalesReading(run, run.days_to_read(self.days)):
+        for day, table in SalesReading(run, run.days_to_read(self.days)):
             lake.write(key, "pos_sales", day, [table], SALES)
         read = sorted(run.read_pairs or {})
         sales = (table for day in read for table in lake.read(key, "pos_sales", day))
-        new = reading.read_new_customers(run, sales, lake.read(key, "pos_customers"))
+        new = read_new_customers(run, sales, lake.read(key, "pos_customers"))
         lake.write(key, "pos_new_customers", None, [new], CUSTOMERS)
         days = ((day, pa.concat_tables(lake.read(key, "pos_sales", day))) for day in read)
         records = recording.record_orders(run, days, self._customers(lake))

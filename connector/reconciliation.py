@@ -21,7 +21,7 @@ from connector.due_days import over, today
 from connector.mapping.identifiers import owns
 from connector.mapping.profiles import PROFILE_DEFINITION
 from connector.pos.protocol import PosError, PosUnavailable, QuotaReached
-from connector.reading import amount_of
+from connector.reading_sales import amount_of
 from connector.reconciliation_lines import Line, money, plain_line
 from connector.reconciliation_source import (
     DayRead,

@@ -29,7 +29,7 @@ from connector.state.database import Database, open_database
 from connector.state.days import Days
 from connector.state.home import home
 from connector.state.installations import Installation
-from connector.state.lake import Lake, open_lake
+from connector.state.lake import Lake, LakeMissing, open_lake
 from connector.state.leases import Lease
 from connector.state.memory import Memory
 from connector.state.run_log import RunLog
@@ -200,6 +200,14 @@ class ShopRun:
         """The days that were read only because a store is new, which may lie before those that the run was asked for."""
         pairs = self.read_pairs or {}
         return {day for day, stores in pairs.items() if self.new_stores.intersection(stores)}
+
+    def snapshot(self, name: str, schema: pa.Schema, partition: str | None = None) -> pa.Table | None:
+        """What an earlier run left in the lake; None when there is nothing, or it has other columns than today's."""
+        try:
+            table = pa.concat_tables(self.state.lake.read(self.shop.key, name, partition))
+        except LakeMissing:
+            return None
+        return table if table.schema.equals(schema) else None
 
     @contextmanager
     def told(self, what: str) -> Iterator[None]:

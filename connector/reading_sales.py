@@ -1,8 +1,7 @@
-"""Reading one shop's till into tables: the reference lists, the customers, and the sales of the days that are due."""
+"""Reading the sales of one shop: the days that are due, several stores and days at once."""
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,172 +16,13 @@ from connector.delivery.counts import Counts
 from connector.delivery.entities import ORDERS
 from connector.due_days import Days, recent_from
 from connector.pos.protocol import PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
-from connector.pos.rows import CUSTOMERS, PRODUCTS, SALES, STORES
+from connector.pos.rows import SALES
 from connector.shop_run import ShopRun
-from connector.state.lake import LakeMissing
 
 CALLS_IN_FLIGHT = 5  # what the contract allows towards a till
 _AHEAD = 4 * CALLS_IN_FLIGHT  # (store, day) pairs read ahead of what was handed on
 _IN_VAIN = 10  # pairs one after another for which the till did not answer, before no more are asked for
 _TOLD = 5  # sentences about pairs that could not be read, before the others are only counted
-_CUSTOMERS_ASKED = 250  # customers read one by one in a run, at most: as many as one page of the list has
-_FEW_PRODUCTS = 20  # so few products may well be replaced at once
-
-log = logging.getLogger(__name__)
-
-
-def read_stores(run: ShopRun) -> pa.Table:
-    """The account's stores. From here on the run knows its time zones and its quota."""
-    stores = run.till.stores()
-    if stores.filter(pc.is_valid(stores["store_id"])).num_rows == 0:
-        raise PosError(
-            f"the till of account {run.shop.pos.account} lists no store, so nothing of shop {run.shop.key} can be "
-            "attributed. Nothing was delivered. Check that the user's rights include the points of sale."
-        )
-    before = _snapshot(run, "pos_stores", STORES)
-    if before is not None:
-        run.new_stores = set(stores["store_id"].to_pylist()) - set(before["store_id"].to_pylist()) - {None}
-    run.use_stores(stores)
-    for store in run.ctx.stores:
-        if store.zone_assumed:
-            _warn(
-                run,
-                f"shop {run.shop.key}: the till gives store {store.store_id} no time zone that exists; its times are read "
-                f"as those of {store.time_zone}. Set it right in the till, then read the store's days again.",
-            )
-    return stores
-
-
-def read_products(run: ShopRun) -> Iterator[pa.Table]:
-    """Every listed product, then, once, those that were listed before and are gone (`listed` false).
-
-    A product is only gone when the list was read completely, and not when so many would be that the list itself is in
-    doubt: then what is missing stays as it was. The earlier list comes from the lake.
-    """
-    before = _snapshot(run, "pos_products", PRODUCTS)
-    if before is not None:
-        before = before.filter(before["product_id"].is_valid())
-    seen: set[int | None] = set()
-    for page in run.till.products():
-        seen.update(page["product_id"].to_pylist())
-        run.progress("products", len(seen), None)
-        yield page
-    if None in seen:
-        run.till.incomplete_lists.add("products")  # what has no id may stand for any product
-    if before is None:
-        return
-    missing = before.filter(pc.invert(pc.is_in(before["product_id"], value_set=pa.array(list(seen), pa.int64()))))
-    if "products" not in run.till.incomplete_lists and not _is_doubtful(run, before, missing, is_empty=not seen):
-        unlisted = pa.array([False] * missing.num_rows, pa.bool_())
-        missing = missing.set_column(PRODUCTS.get_field_index("listed"), PRODUCTS.field("listed"), unlisted)
-    yield missing
-
-
-def _is_doubtful(run: ShopRun, before: pa.Table, missing: pa.Table, *, is_empty: bool) -> bool:
-    """Whether a list that says it is whole has lost so many products that it cannot be believed; it is told then."""
-    listed, lost = before.filter(before["listed"]).num_rows, missing.filter(missing["listed"]).num_rows
-    if lost == 0 or not (is_empty or (listed > _FEW_PRODUCTS and lost * 2 > listed)):
-        return False
-    run.till.incomplete_lists.add("products")
-    _warn(
-        run,
-        f"shop {run.shop.key}: the till's list of products lacks {lost} of the {listed} that it had before. That is "
-        "taken for a fault of the list: none of them was made inactive. If they were deleted on purpose, make them "
-        "inactive in ShopiMind.",
-    )
-    return True
-
-
-def _warn(run: ShopRun, sentence: str) -> None:
-    if sentence not in run.till.warnings:
-        run.till.warnings.append(sentence)
-        log.warning(sentence)
-
-
-def read_customers(run: ShopRun) -> Iterator[pa.Table]:
-    """Every listed customer, page by page. Whether the list was whole is remembered for runs that do not read it."""
-    number = 0
-    for page in run.till.customers():
-        number += page.num_rows
-        run.progress("customers", number, None)
-        yield page
-    if not run.dry:
-        run.memory.learn(_partial(run), "yes" if "customers" in run.till.incomplete_lists else "no")
-
-
-def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator[pa.Table]) -> pa.Table:
-    """Customers that the sales name and that were created after the list was read, one call each, once.
-
-    Ids only grow, so an id above every listed one is a new customer; a smaller one that is not listed was deleted, if
-    the list is whole. Where that cannot be told, or a customer could not be asked for, `run.new_customers_read` stays
-    false: the days that name unknown customers are read again.
-    """
-    ids = pa.chunked_array([page["customer_id"].combine_chunks() for page in listed], pa.int64())
-    highest = pc.max(ids).as_py() or 0
-    before = _snapshot(run, "pos_new_customers", CUSTOMERS) or CUSTOMERS.empty_table()
-    known = before.filter(pc.greater(before["customer_id"], highest))
-    named: set[int] = set()
-    for table in sales:
-        named.update(table["customer_id"].filter(pc.greater(table["customer_id"], 0)).to_pylist())
-    unknown = pa.array(sorted(named - set(known["customer_id"].to_pylist())), pa.int64())
-    unknown = unknown.filter(pc.invert(pc.is_in(unknown, value_set=ids)))
-    newer = [customer_id for customer_id in unknown.to_pylist() if customer_id > highest]
-    if highest == 0:
-        newer = []  # the list is empty: one call per customer would read the whole of it
-    whole = _is_whole(run, highest == 0, len(unknown) - len(newer))
-    found, all_asked = _ask_for(run, newer)
-    run.new_customers_read = whole and all_asked
-    return pa.concat_tables([known, *found])
-
-
-def list_is_whole(run: ShopRun, name: str) -> bool:
-    """Whether the last pass over that list of the till ("products", "customers", ...) saw every row."""
-    if name in run.till.incomplete_lists:
-        return False
-    return name != "customers" or run.memory.recall(_partial(run)) != "yes"
-
-
-def _partial(run: ShopRun) -> str:
-    return f"customers_incomplete/{run.shop.key}"  # what the account's memory calls a list that lacks customers
-
-
-def _is_whole(run: ShopRun, is_empty: bool, unknown: int) -> bool:
-    """Whether a customer that is not listed does not exist. It is told when sales name some and that is not known."""
-    if run.dry or "customers" in run.till.incomplete_lists:
-        partial = "customers" in run.till.incomplete_lists
-    else:
-        partial = run.memory.recall(_partial(run)) == "yes"
-    if not unknown or not (partial or is_empty):
-        return True
-    how = "is empty" if is_empty else "lacks customers"
-    run.problems.append(
-        f"customers: the till's list {how}, and sales name {unknown} that are not in it. Their sales count as of "
-        "unknown customers for now; the next run reads those days again."
-    )
-    return False
-
-
-def _ask_for(run: ShopRun, customer_ids: list[int]) -> tuple[list[pa.Table], bool]:
-    """The customers, each asked for by itself; false when one of them was not answered for."""
-    found = []
-    failed: list[str] = []
-    for customer_id in customer_ids[:_CUSTOMERS_ASKED]:
-        try:
-            found.append(run.till.customers_by_id([customer_id]))
-        except QuotaReached as stop:
-            run.stop_reasons.setdefault("quota", str(stop))
-            return found, False
-        except PosError as error:
-            failed.append(f"customer {customer_id}: {error}")
-            if isinstance(error, (PosAccessDenied, PosUnavailable)):
-                break
-    if len(customer_ids) > _CUSTOMERS_ASKED:
-        failed.append(
-            f"customers: sales name {len(customer_ids)} that the list does not have; {_CUSTOMERS_ASKED} of them were "
-            "asked for, the next run goes on."
-        )
-    run.problems += failed
-    return found, not failed
 
 
 class _Reserved(QuotaReached):
@@ -336,7 +176,7 @@ class SalesReading:
 
     def _references(self, day: str) -> dict[int, str]:
         """Which sale of the day came from which web shop's order, as far as an earlier run found out."""
-        before = _snapshot(self.run, "pos_sales", SALES, day)
+        before = self.run.snapshot("pos_sales", SALES, day)
         if before is None:
             return {}
         found = before.filter(pc.and_(before["external_reference"].is_valid(), before["sale_id"].is_valid()))
@@ -366,7 +206,7 @@ class SalesReading:
         fresh = pa.concat_tables([SALES.empty_table(), *tables])
         if len(run.read_pairs[day]) == len(run.ctx.stores):
             return fresh
-        before = _snapshot(run, "pos_sales", SALES, day)
+        before = run.snapshot("pos_sales", SALES, day)
         if before is None:
             return fresh
         stores = pa.array(run.read_pairs[day], pa.int64())
@@ -387,12 +227,3 @@ def amount_of(text: str | None) -> Decimal | None:
     except InvalidOperation:
         return None
     return amount if amount.is_finite() and abs(amount) < 10**12 else None
-
-
-def _snapshot(run: ShopRun, name: str, schema: pa.Schema, partition: str | None = None) -> pa.Table | None:
-    """What an earlier run left in the lake; None when there is nothing, or it has other columns than today's."""
-    try:
-        table = pa.concat_tables(run.state.lake.read(run.shop.key, name, partition))
-    except LakeMissing:
-        return None
-    return table if table.schema.equals(schema) else None
