@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
+import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -40,6 +43,8 @@ app = typer.Typer(
 app.add_typer(refused_app, name="refused")
 
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
+_TO_END = 8.0  # seconds from a signal to the end of the process, whatever server it waits for
+_telling = threading.Lock()  # taken by whoever tells first that the command was stopped
 
 FirstDay = Annotated[
     str | None,
@@ -268,7 +273,8 @@ def demo(
 def main() -> None:
     """The entry point of the `connector` command."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service that is stopped ends as on Ctrl-C
+    for each in (signal.SIGINT, signal.SIGTERM):  # a service that is stopped ends as on Ctrl-C
+        signal.signal(each, _stop)
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:  # an unknown command or option, a missing or impossible value
@@ -285,9 +291,26 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Ends the command as Ctrl-C does; where a thread of it waits for a silent server, without waiting for that thread."""
+    timer = threading.Timer(_TO_END, _end_at_last)
+    timer.daemon = True
+    timer.start()
+    raise KeyboardInterrupt
+
+
+def _end_at_last() -> None:
+    _tell_stopped("--json" in sys.argv)
+    sys.stdout.flush()
+    os._exit(1)
+
+
 def _tell_stopped(as_json: bool) -> None:
+    """Says once how far it came."""
     from connector import console
 
+    if not _telling.acquire(blocking=False):
+        return
     told = "Stopped from outside. What was delivered is in the ledger; the next run goes on from there."
     print(told, file=sys.stderr)  # noqa: T201
     if as_json:

@@ -370,6 +370,7 @@ class Story:
         self._answered: dict[tuple[str, str], bytes] = {}  # the last payload of each record that was answered for
         self._may_repeat: float = 0
         self._killed = False  # the last run was
+        self._since_kill: int | None = None  # records sent again since a kill that no run has made up for yet
 
     # --- acting
 
@@ -505,15 +506,22 @@ class Story:
         repeated = self._count_repeated()
         if not full and not trouble.hangs:
             promise(repeated <= self._may_repeat, f"{repeated} records sent again, {self._may_repeat} may be")
-        if self._killed and not full:
-            self.figures.repeated.append(repeated)
+        # what a killed run had in flight is sent again by the next run that gets so far: it may be stopped before
+        whole = synced is not None and synced.status in ("delivered", "refused")
+        if self._since_kill is not None and not full:
+            self._since_kill += repeated
+            if whole:
+                self.figures.repeated.append(self._since_kill)
+                self._since_kill = None
         self._killed = trouble.blow is not None and trouble.blow.kind == "kill" and synced is None
         self.figures.kills += self._killed
-        self._may_repeat = 0
+        if self._killed:
+            self._since_kill = self._since_kill or 0
+        self._may_repeat = 0 if whole else max(0, self._may_repeat - repeated)
         if trouble.blow and trouble.blow.kind == "lose":
             self._may_repeat = float("inf")
         elif synced is None or trouble.disk is not None or trouble.blow or trouble.hangs:
-            self._may_repeat = IN_FLIGHT
+            self._may_repeat += IN_FLIGHT
         if synced is not None:
             self._check_told(synced)
 

@@ -169,6 +169,25 @@ def test_stopped_from_outside_it_ends_within_seconds_says_so_and_loses_nothing(
     assert world.end_state() == undisturbed(alpha())
 
 
+@pytest.mark.parametrize("command", [["reconcile"], ["refused", "replay"], ["plan"], ["check"]], ids=" ".join)
+def test_any_command_that_is_stopped_ends_within_seconds_while_a_server_hangs(world: World, command: list[str]) -> None:
+    world.break_crm(Fault(kind="answer", status=422, path="^/v1/products-manufacturers", times=1))
+    assert world.sync().status == "refused"
+    world.break_crm(Fault(kind="hang", seconds=60.0))
+    process = world.command(*command, "--json")
+    wait_for(lambda: world.sandbox.crm_server.faults.struck, "a call that hangs")
+
+    with Patience(process.pid) as took:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=PATIENCE)
+
+    assert took.seconds < 10
+    assert process.returncode == 1
+    assert "next run" in err
+    assert "Traceback" not in err
+    assert json.loads(out)["exit_code"] == 1
+
+
 def test_a_shop_whose_till_hangs_does_not_delay_another_shop(make_world: Callable[..., World]) -> None:
     world = make_world(alpha(), beta())
     world.break_till(Fault(kind="hang", path="^/alpha/", seconds=60.0))
