@@ -28,7 +28,7 @@ class Verdict(StrEnum):
     NO_SOURCE = "no_source"  # its store has no data source yet
 
 
-_NOT_ONCE = frozenset({Verdict.UNCHANGED, Verdict.NEW, Verdict.REFUSED_BEFORE})
+_NOT_ONCE = frozenset({Verdict.UNCHANGED, Verdict.REFUSED_BEFORE})
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ def compare(
     `sources` gives `id_data_source` by store id, the parent's under None. With `full` neither the ledger nor an earlier
     refusal keeps a record from being sent; with `nothing_delivered` the ledger counts as empty. A record that is counted
     only `once` is left out when it would change nothing, or was refused before: the till has no row of it that could be
-    corrected.
+    corrected. One that the ledger does not know is sent: a ledger that was lost knows none, and ShopiMind may have it.
     """
     rows = table.to_pylist()
     ids = [row["external_id"] for row in rows]
@@ -86,7 +86,9 @@ def compare(
     for row in rows:
         record = _record(row, sources, row["external_id"] in rejected)
         verdict = _verdict(row, record, delivered.get(record.external_id), rejected.get(record.external_id), full)
-        if row["once"] and (verdict in _NOT_ONCE or record.external_id not in delivered):
+        if row["once"] and (
+            verdict in _NOT_ONCE or (verdict is Verdict.REFUSED and record.external_id not in delivered)
+        ):
             continue
         yield verdict, record
 

@@ -24,6 +24,17 @@ def test_an_archived_product_becomes_inactive(world: World) -> None:
     assert world.items("products")["100000002"]["is_active"] is False
 
 
+@pytest.mark.only_local("the file of the database is deleted")
+def test_a_product_that_vanished_before_the_ledger_was_lost_becomes_inactive_all_the_same(world: World) -> None:
+    world.sync()
+    world.till().delete("products", 3)
+    for file in world.home.glob("state.sqlite*"):
+        file.unlink()
+
+    assert world.sync().status == "delivered"
+    assert not world.items("products")["100000003"]["is_active"]
+
+
 def test_a_product_that_vanishes_becomes_inactive_once(world: World) -> None:
     world.sync()
     world.till().delete("products", 2)
