@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import chain
 
 import dagster as dg
 
@@ -62,13 +63,14 @@ def delivering_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             after=["shopimind_sources"],
             checked=_CHECKED,
         ),
+        *([_events_asset(build)] if build.shop.events else []),
         build.asset(
             "shopimind_summary",
             DELIVERED,
             "The account of the run: what was read, skipped, sent, refused, and what waits, by entity and store. It fails when "
             "something waits, and says what and why; refused records do not fail it: see `connector refused list`.",
             _summary,
-            after=[f"shopimind_{name}" for name in entities.NAMES if name != entities.DATA_SOURCES],
+            after=[f"shopimind_{name}" for name in entities.names_of(build.shop) if name != entities.DATA_SOURCES],
         ),
     ]
 
@@ -88,6 +90,23 @@ def _entity_asset(build: AssetBuilder, entity: Entity) -> dg.AssetsDefinition:
         body,
         inputs=[entity.name],
         after=["shopimind_sources"],
+        checked=_CHECKED,
+    )
+
+
+def _events_asset(build: AssetBuilder) -> dg.AssetsDefinition:
+    def body(run: ShopRun, listed: StoredRows, new: StoredRows) -> Delivered:
+        return _delivered({entities.EVENTS: delivering.deliver_events(run, chain(listed, new))})
+
+    names = ", ".join(event.code_name for event in build.shop.events)
+    return build.asset(
+        f"shopimind_{entities.EVENTS}",
+        DELIVERED,
+        f"The events that ShopiMind was told of ({names}): each once per sale, after its order and customer were delivered. The "
+        "event types are declared by itself, and never changed.",
+        body,
+        inputs=["pos_customers", "pos_new_customers"],  # whose consent an event may ask for
+        after=["shopimind_sources", "shopimind_customers", "shopimind_orders"],
         checked=_CHECKED,
     )
 

@@ -34,6 +34,7 @@ _NEEDED_FOR = {
         *("orders", "shopimind_order_statuses", "shopimind_orders"),
     ),
     "pos_profiles": ("pos_customers", "pos_new_customers", "pos_profiles", "shopimind_pos_profiles"),
+    entities.EVENTS: ("shopimind_events",),  # those that wait; more come with the orders
 }
 _ALWAYS = frozenset({"pos_stores", "shopimind_sources", "shopimind_summary"})
 # What the frequent job leaves to the nightly one: passes over whole lists, which cost calls however little has changed.
@@ -69,7 +70,7 @@ def shop_definitions(
     )
     frequent = dg.define_asset_job(
         f"today_{identifier(shop)}",
-        selection=selection(shop, frequent_names()),
+        selection=selection(shop, frequent_names(shop)),
         description=f"Today's sales of {shop.label}, and the customers that they name. It reads no whole list, so it costs few "
         f"calls; {sync_job_name(shop)} must have run before.",
         tags={"shop": shop.key},
@@ -88,14 +89,15 @@ def shop_definitions(
     )
 
 
-def names_for(only: Sequence[str]) -> set[str]:
-    """The names of the assets that deliver the given entities; of all of them when none is given."""
-    return set(_ALWAYS).union(*(_NEEDED_FOR[entity] for entity in only or _NEEDED_FOR))
+def names_for(shop: Shop, only: Sequence[str]) -> set[str]:
+    """The names of the assets that deliver the given entities; of all that the shop has when none is given."""
+    has = entities.names_of(shop)
+    return set(_ALWAYS).union(*(_NEEDED_FOR[entity] for entity in only or has if entity in has))
 
 
-def frequent_names() -> set[str]:
+def frequent_names(shop: Shop) -> set[str]:
     """The names of the assets of the frequent job."""
-    return names_for(()) - _WHOLE_LISTS
+    return names_for(shop, ()) - _WHOLE_LISTS
 
 
 def selection(shop: Shop, names: set[str]) -> dg.AssetSelection:

@@ -12,13 +12,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from connector.config_checks import check_across, check_consent, check_sign_in, spoken_name, value_at
+from connector.config_checks import check_across, check_consent, check_events, check_sign_in, spoken_name, value_at
 from connector.config_document import Document, Mistake, NotADocument, is_plain_key, read_document
 from connector.config_document import Path as Place
 from connector.config_models import (
     DEFAULT_SHOPIMIND_URL,
     IDS_PER_SHOP,
     Consent,
+    EventType,
     FromEnvironment,
     Identifiers,
     PosAccount,
@@ -33,6 +34,7 @@ __all__ = [
     "IDS_PER_SHOP",
     "ConfigError",
     "Consent",
+    "EventType",
     "Identifiers",
     "Mistake",
     "PosAccount",
@@ -122,6 +124,7 @@ def _shops_of(document: Document, environ: Mapping[str, str]) -> list[Shop]:
         if isinstance(raw, dict):
             check_sign_in(document, raw.get("pos"), (*place, "pos"))
             check_consent(document, raw.get("rules"), (*place, "rules", "consent"))
+            check_events(document, raw, place)
             _take_shopimind_url(document, raw.get("shopimind"), environ)
         shop = _validated(document, raw, place)
         if shop is not None:
@@ -209,6 +212,9 @@ _SENTENCES = {
     "string_unicode": "must be text of Unicode characters",
     "int_type": "must be a whole number",
     "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list: each entry starts with '- '",
     "model_type": "must be a mapping (lines of key: value)",
 }
 
@@ -238,14 +244,16 @@ def _one_of(choices: list[str]) -> str:
 
 
 def _known_keys(steps: tuple[str | int, ...]) -> list[str]:
-    models: dict[str | int, type[BaseModel]] = {
+    models: dict[str, type[BaseModel]] = {
         "shopimind": ShopiMindAccount,
         "pos": PosAccount,
         "identifiers": Identifiers,
         "rules": Rules,
         "consent": Consent,
+        "events": EventType,
     }
-    return list((models[steps[-1]] if steps else Shop).model_fields)
+    keys = [step for step in steps if isinstance(step, str)]
+    return list((models[keys[-1]] if keys else Shop).model_fields)
 
 
 def _unknown_key(key: str, known: list[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.config_document import Document, Path
-from connector.config_models import IDS_PER_SHOP, Consent, FromEnvironment
+from connector.config_models import IDS_PER_SHOP, PURCHASE, PURCHASE_PROPERTIES, Consent, FromEnvironment
 
 
 def spoken_name(index: int, raw: Any) -> str:
@@ -23,7 +23,10 @@ def spoken_name(index: int, raw: Any) -> str:
 def value_at(raw: Any, steps: tuple[str | int, ...]) -> Any:
     """The value that the steps lead to; None when there is none."""
     for step in steps:
-        raw = raw.get(step) if isinstance(raw, dict) else None
+        if isinstance(raw, list) and isinstance(step, int):
+            raw = raw[step] if step < len(raw) else None
+        else:
+            raw = raw.get(step) if isinstance(raw, dict) else None
     return raw
 
 
@@ -61,6 +64,32 @@ def check_consent(document: Document, rules: Any, place: Path) -> None:
             )
 
 
+def check_events(document: Document, raw: Mapping[str, Any], place: Path) -> None:
+    """No code name twice, and a consent to ask for where an event asks for it."""
+    consent = value_at(raw, ("rules", "consent"))
+    seen: set[str] = set()
+    for index, event in enumerate(_entries(raw)):
+        code_name = _code_name(event)
+        if code_name is not None and code_name in seen:
+            at = (*place, "events", index, *(() if isinstance(event, str) else ("code_name",)))
+            document.mistake(at, "another event of this shop above has this code name; every event needs its own")
+        elif code_name is not None:
+            seen.add(code_name)
+        if isinstance(event, dict) and event.get("consent") in (True, "true") and consent in (None, "none"):
+            message = "needs the rule consent (rules.consent), which says where a customer's consent is kept"
+            document.mistake((*place, "events", index, "consent"), message)
+
+
+def _entries(raw: Any) -> list[Any]:
+    events = value_at(raw, ("events",))
+    return events if isinstance(events, list) else []
+
+
+def _code_name(event: Any) -> str | None:
+    found = event if isinstance(event, str) else value_at(event, ("code_name",))
+    return str(found) if isinstance(found, str) else None
+
+
 @dataclass(frozen=True)
 class _Claim:
     """What a shop takes for itself; None for what is missing or a mistake, so that it is compared with nothing."""
@@ -71,6 +100,7 @@ class _Claim:
     prefix: str | None
     label: str | None
     offset: int | None
+    events: Mapping[str, tuple[int, frozenset[str] | None]]  # by code name: place, and properties where they are told
 
 
 def _claim(document: Document, index: int, raw: Any) -> _Claim:
@@ -86,7 +116,19 @@ def _claim(document: Document, index: int, raw: Any) -> _Claim:
         prefix=sound(str, "identifiers", "prefix"),
         label=sound(str, "label"),
         offset=None if offset is None else int(offset),
+        events={
+            name: (place, _properties(event))
+            for place, event in enumerate(_entries(raw))
+            if (name := _code_name(event)) is not None
+        },
     )
+
+
+def _properties(event: Any) -> frozenset[str] | None:
+    told = value_at(event, ("properties",))
+    if told is None and _code_name(event) == PURCHASE:
+        return frozenset(PURCHASE_PROPERTIES)
+    return frozenset(map(str, told)) if isinstance(told, list) else None
 
 
 def check_across(document: Document, raw_shops: list[Any]) -> None:
@@ -120,6 +162,14 @@ def _clashes(claim: _Claim, other: _Claim) -> Iterator[tuple[Path, str]]:
             ("identifiers", "offset"),
             f"{under}, and its integer ids overlap with these: two offsets must be {IDS_PER_SHOP:,} or more apart",
         )
+    for code_name in claim.events.keys() & other.events.keys():
+        place, properties = claim.events[code_name]
+        if properties != other.events[code_name][1]:
+            yield (
+                ("events", place),
+                f"{under} and an event of this code name with other properties, and ShopiMind has one for both: give them "
+                "the same properties, or two code names",
+            )
 
 
 def _same_label(one: str, other: str) -> bool:

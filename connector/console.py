@@ -85,8 +85,18 @@ def show_status(document: dict[str, Any]) -> None:
                 _text(row["last_delivery"]),
             )
         out.print(table)
+        for event in shop.get("events", ()):
+            _say_event(event)
         out.print(f"last run: {shop['last_run'] or 'never'}; days waiting: {shop['days_waiting']}")
         _say_shop(shop)
+
+
+def _say_event(event: dict[str, Any]) -> None:
+    numbers = ", ".join(f"{event[name]} {name}" for name in ("sent", "waiting", "unclear", "refused"))
+    skipped = f", skipped: {_reasons(event['skipped'])}" if event["skipped"] else ""
+    out.print(f"event {event['code_name']}: {numbers}{skipped}", markup=False, soft_wrap=True)
+    for difference in event["differs"]:
+        out.print(f"  not as configured in ShopiMind: {difference}", markup=False, style="yellow", soft_wrap=True)
 
 
 def show_check(document: dict[str, Any]) -> None:

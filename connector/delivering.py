@@ -28,6 +28,7 @@ from connector.shop_sources import wanted_sources
 from connector.shopimind.envelope import InstallationInactive
 from connector.shopimind.provisioning import DefinitionSpec, ensure_definition, ensure_sources
 from connector.shopimind.resources import Saved
+from connector.triggering import trigger_events
 
 PARENT_SOURCE = frozenset({entities.ORDER_STATUSES, entities.CATEGORIES, entities.MANUFACTURERS, entities.PRODUCTS})
 OF_CUSTOMERS = frozenset({entities.CUSTOMERS, entities.POS_PROFILES})
@@ -56,6 +57,7 @@ def deliver_sources(run: ShopRun) -> Counts:
         counts.fail(INACTIVE, len(wanted))
     else:
         run.installation.mark_active()
+        run.outbox.begin()
         found: dict[int | None, int] = {}
         for (store_id, source), outcome in zip(wanted, outcomes, strict=True):
             if outcome.id_data_source is not None:
@@ -123,6 +125,14 @@ def _use_definition(run: ShopRun, definition_id: int) -> None:
         if before is not None:
             run.ledger.forget_all(connection, entities.POS_PROFILES.name)
         remember_definition(connection, run.shop.key, name, definition_id, int(run.clock()))
+
+
+def deliver_events(run: ShopRun, customers: Iterable[pa.Table]) -> Counts:
+    """The events of the sales that were delivered, each triggered once."""
+    counts = trigger_events(run, customers)
+    run.write_counts(entities.EVENTS, counts)
+    _tell_failures(run, entities.EVENTS, counts)
+    return counts
 
 
 def deliver_orders(run: ShopRun, days: Iterable[tuple[str, pa.Table]]) -> dict[int, Counts]:

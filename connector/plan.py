@@ -20,8 +20,10 @@ from connector import recording
 from connector.config import Shop
 from connector.delivering import of_parent
 from connector.delivery import entities
-from connector.delivery.compare import Verdict, compare
+from connector.delivery.compare import Record, Verdict, compare
 from connector.delivery.entities import Entity
+from connector.delivery.outbox import State as EventState
+from connector.delivery.outbox import Waiting
 from connector.delivery.provisioned import known_definition
 from connector.due_days import day_range
 from connector.mapping.profiles import PROFILE_DEFINITION
@@ -37,11 +39,14 @@ from connector.report import store_currencies
 from connector.shop_run import SYNC_LEASE, ShopRun, State
 from connector.shop_sources import wanted_sources
 from connector.shopimind.envelope import InstallationInactive
+from connector.shopimind.event_types import compare_event_type, find_event_type, read_event_types
 from connector.shopimind.planning import DefinitionSpec, calls_needed, plan_definition, plan_sources
 from connector.shopimind.provisioning import read_definitions, read_sources
+from connector.shopimind.resources import PAGE
 from connector.state.database import open_database
 from connector.state.lake import Lake
 from connector.state.leases import Lease, LeaseHeld
+from connector.triggering import consenting_customers, event_specs
 from connector.window import asked_window
 
 Sources = Mapping[int | None, int]
@@ -80,7 +85,7 @@ def plan_shop(run: ShopRun, days: Sequence[str], only: Sequence[str]) -> dict[st
 
     Never raises for what the till or ShopiMind answers: the part then says `failed`, `inactive` or `quota`, and why.
     """
-    plan = _Plan(run, list(days), set(only or entities.NAMES))
+    plan = _Plan(run, list(days), set(only or entities.names_of(run.shop)))
     status = "planned"
     try:
         with run.told("plan"), tempfile.TemporaryDirectory(prefix="connector-plan-") as folder:
@@ -119,6 +124,7 @@ class _Plan:
         self.run, self.days, self.only = run, days, only
         self.rows: list[dict[str, Any]] = []
         self.calls = 0  # to ShopiMind, that a sync would make
+        self.events: list[Waiting] = []  # of orders that a sync would deliver
 
     def make(self, lake: Lake) -> None:
         """Goes the way of a sync; `lake` is a temporary one."""
@@ -145,6 +151,8 @@ class _Plan:
             self._entity(entities.PRODUCTS, recording.record_products(run, products, [stock]), sources, parent)
         if "pos_profiles" in self.only:
             self._profiles(lake, sources, of_customers)
+        if entities.EVENTS in self.only and run.outbox.events:
+            self.rows.append(self._events(lake))
         order = {name: place for place, name in enumerate(entities.NAMES)}
         self.rows.sort(key=lambda row: (order[row["entity"]], row["store_id"] or 0))
 
@@ -210,6 +218,31 @@ class _Plan:
             entities.POS_PROFILES, records, sources, source, closed=action.reason is not None, nothing_delivered=moved
         )
 
+    def _events(self, lake: Lake) -> dict[str, Any]:
+        run, now = self.run, int(self.run.clock())
+        listed = read_event_types(run.crm)
+        self.calls += max(1, -(-len(listed) // PAGE))
+        closed: dict[str, bool] = {}
+        for spec in event_specs(run):
+            row = find_event_type(listed, spec.code_name)
+            self.calls += row is None
+            closed[spec.code_name] = row is not None and compare_event_type(row, spec).closed is not None
+        rows = [*run.outbox.open(now), *self.events]
+        read = lake if lake.exists(run.shop.key, "pos_customers") else run.state.lake
+        consenting = consenting_customers(run, rows, self._customers(read))
+        planned = Planned(read=len(rows))
+        for each in rows:
+            if (drop := run.outbox.why_not(each, now, consenting)) is not None:
+                planned.skipped[drop.value] += 1
+            elif each.state is EventState.REFUSED:
+                planned.refused += 1
+            elif closed[each.event]:
+                planned.failed += 1
+            else:
+                planned.new += 1
+                self.calls += 1
+        return planned.as_row(entities.EVENTS)
+
     def _entity(
         self,
         entity: Entity,
@@ -244,6 +277,7 @@ class _Plan:
         sent = 0
         for table in tables:
             assert table.schema.equals(RECORDS)
+            orders: list[Record] = []
             for verdict, record in compare(
                 table,
                 entity.name,
@@ -259,7 +293,12 @@ class _Plan:
                     currency = record.currency or ""
                     of_store.amounts[currency] = of_store.amounts.get(currency, Decimal(0)) + record.amount
                 _count(of_store, verdict, record.reason)
-                sent += verdict in (Verdict.NEW, Verdict.CHANGED)
+                if verdict in (Verdict.NEW, Verdict.CHANGED):
+                    sent += 1
+                    if entity is entities.ORDERS and run.outbox.events:
+                        orders.append(record)
+            if orders:
+                self.events += run.outbox.would_add(orders)
         return planned, sent
 
     def _count_chunks(self, entity: Entity, sent: int) -> None:

@@ -47,6 +47,9 @@ _OWN_CHECKS = (
     "were refused by the connector's own checks, so there is nothing to send: correct their rows in the till. "
     "The next sync reads them again."
 )
+_ONCE_EACH = (
+    "are events, which a replay does not trigger: the next sync does, unless the sale is older than its event allows."
+)
 _MADE_OTHERWISE = (
     "were made under another configuration or by another version of the connector, so they were not sent: the next sync "
     "makes them anew from the till's rows."
@@ -138,19 +141,20 @@ class _Replay:
                     self._leave_to_the_next_sync(row, why)
             if to_send:
                 self._send(entity, to_send)
+        self._let_wait(chosen.get(entities.EVENTS, []))
         self.out_of_reach.extend(self._tell_out_of_reach())
 
     def report(self) -> dict[str, Any]:
         """The shop's part of the document."""
         rows = [
             {
-                "entity": entity.name,
+                "entity": entity,
                 "store_id": store_id,
                 **{name: getattr(counts, name) for name in ("read", "sent", "refused", "failed")},
             }
-            for entity in entities.ENTITIES
+            for entity in entities.NAMES
             for (name, store_id), counts in sorted(self.counts.items(), key=lambda item: item[0][1] or 0)
-            if name == entity.name
+            if name == entity
         ]
         calls = {"hiboutik": 0, "shopimind": self.run.crm.attempts if "crm" in self.run.__dict__ else 0}
         return {
@@ -217,6 +221,19 @@ class _Replay:
         else:
             self.run.installation.mark_active()
 
+    def _let_wait(self, rows: Sequence[Row]) -> None:
+        """Refused events wait again; their records stay until a sync has settled them."""
+        by_id = {row["external_id"]: row for row in rows}
+        at = int(self.run.clock())
+        for name, payload in self.run.refused.payloads(entities.EVENTS, list(by_id)):
+            if isinstance(payload, dict):
+                self.run.outbox.wait_again(name, payload, run_id=self.run.run_id, at=at)
+                self._leave_to_the_next_sync(by_id[name], _ONCE_EACH)
+            else:
+                counts = self.counts[entities.EVENTS, None]
+                counts.read += 1
+                counts.fail(str(payload))
+
     def _leave_to_the_next_sync(self, row: Row, why: str) -> None:
         counts = self.counts[row["entity"], row["store_id"]]
         counts.read += 1
@@ -274,6 +291,8 @@ class _Replay:
 
 def _why_not_sent(row: Row) -> str | None:
     """Why the record is left to the next sync; None where it is sent."""
+    if row["entity"] == entities.EVENTS:
+        return _ONCE_EACH
     if row["by"] == "connector":
         return _OWN_CHECKS
     return None if row["of_now"] else _MADE_OTHERWISE

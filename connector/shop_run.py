@@ -16,6 +16,7 @@ from connector.config import Shop
 from connector.delivery.counts import Counts
 from connector.delivery.deliver import Deliverer
 from connector.delivery.ledger import Ledger
+from connector.delivery.outbox import Outbox
 from connector.delivery.refused import RefusedStore
 from connector.due_days import Days as DueDays
 from connector.due_days import days_asked, days_due
@@ -114,6 +115,9 @@ class ShopRun:
             memory=self.memory,
             clock=self.clock,
         )
+        self.outbox = Outbox(
+            db, self.shop, self.state.sealer, started=int(self.started.timestamp()), store_names=self._store_names
+        )
         self._stores: pa.Table | None = None
 
     @cached_property
@@ -137,6 +141,7 @@ class ShopRun:
             full=self.full,
             in_flight=self.in_flight,
             lease=self.lease,
+            outbox=self.outbox,
             clock=self.clock,
         )
 
@@ -172,6 +177,12 @@ class ShopRun:
         if self._ctx.stores:
             self.memory.learn(STORES, str(len(self._ctx.stores)))
             self.memory.learn(TIME_ZONE, self._ctx.main_store.time_zone)
+
+    def _store_names(self) -> dict[int, str]:
+        try:
+            return {store.store_id: store.name for store in self.ctx.stores}
+        except LakeMissing:  # a replay over a lake that was lost
+            return {}
 
     def complete_days(self) -> dict[int, set[str]]:
         """Per store the days that need no reading any more, but for the look-back.

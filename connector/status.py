@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from calendar import monthrange
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.delivery import entities
 from connector.delivery.ledger import Held
-from connector.delivery.provisioned import known_sources
+from connector.delivery.outbox import Drop
+from connector.delivery.outbox import State as EventState
+from connector.delivery.provisioned import known_event_types, known_sources
 from connector.due_days import days_due, today
 from connector.report import store_currencies
 from connector.shop_run import SYNC_LEASE, ShopRun
@@ -28,8 +31,12 @@ def status_of_shop(run: ShopRun) -> dict[str, Any]:
         held.setdefault((each.entity, each.store_id), []).append(each)
     refused = run.refused.totals()
     sources = known_sources(run.state.db, run.shop.key)
+    events = run.outbox.totals() if run.shop.events else {}
     rows = []
     for place in _places(run):
+        if place[0] == entities.EVENTS:
+            rows.append(_events_row(run, events, refused.get(place, 0)))
+            continue
         delivered = held.get(place, [])
         at = max((each.last_delivery for each in delivered), default=None)
         rows.append(
@@ -50,7 +57,42 @@ def status_of_shop(run: ShopRun) -> dict[str, Any]:
         "days_waiting": _days_waiting(run),
         "quota": {**run.quota(), "forecast": _forecast(run)},
         "entities": rows,
+        **({"events": _events(run)} if run.shop.events else {}),
     }
+
+
+def _events_row(run: ShopRun, events: dict[str, Counter[str]], refused: int) -> dict[str, Any]:
+    """The events' row, whose rows are kept in the outbox and not in the ledger."""
+    last = run.outbox.last_sent()
+    return {
+        "entity": entities.EVENTS,
+        "store_id": None,
+        "delivered": sum(numbers[EventState.SENT] for numbers in events.values()),
+        "refused": refused,
+        "waiting": sum(numbers[EventState.WAITING] + numbers[EventState.SENDING] for numbers in events.values()),
+        "last_delivery": None if last is None else datetime.fromtimestamp(last, UTC).isoformat(),
+    }
+
+
+def _events(run: ShopRun) -> list[dict[str, Any]]:
+    """What became of each event so far; `differs` is in what its event type in ShopiMind is not as configured."""
+    types = known_event_types(run.state.db, run.shop.key)
+    found = []
+    for code_name, numbers in run.outbox.totals().items():
+        id_event, differs = types.get(code_name, (None, []))
+        found.append(
+            {
+                "code_name": code_name,
+                "id_event": id_event,
+                "waiting": numbers[EventState.WAITING] + numbers[EventState.SENDING],
+                "sent": numbers[EventState.SENT],
+                "unclear": numbers[EventState.UNCLEAR],
+                "refused": numbers[EventState.REFUSED],
+                "skipped": {name: numbers[name] for name in sorted(set(Drop) - {Drop.UNCLEAR}) if numbers[name]},
+                "differs": differs,
+            }
+        )
+    return found
 
 
 def _status(run: ShopRun, last: dict[str, Any] | None) -> str:
@@ -72,7 +114,9 @@ def _forecast(run: ShopRun) -> int:
 def _places(run: ShopRun) -> list[Place]:
     stores: list[int | None] = [*store_currencies(run)]
     return [
-        (name, store_id) for name in entities.NAMES for store_id in (stores if name == entities.ORDERS.name else [None])
+        (name, store_id)
+        for name in entities.names_of(run.shop)
+        for store_id in (stores if name == entities.ORDERS.name else [None])
     ]
 
 

@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from connector.delivery.compare import Record, Verdict, compare
 from connector.delivery.counts import INACTIVE, Counts
-from connector.delivery.entities import CUSTOMERS, POS_PROFILES, Entity
+from connector.delivery.entities import CUSTOMERS, ORDERS, POS_PROFILES, Entity
 from connector.delivery.ledger import Delivered, Ledger
 from connector.delivery.masking import without_long_numbers, without_persons
+from connector.delivery.outbox import Outbox
 from connector.delivery.refused import By, Refusal, RefusedStore
 from connector.shopimind.bulk import save_chunks
 from connector.shopimind.envelope import UNIDENTIFIED, Envelope, Rejection, masked, rejections, whole_rejection
@@ -59,8 +60,10 @@ class Deliverer:
         full: bool = False,
         in_flight: int = 8,
         lease: Lease | None = None,
+        outbox: Outbox | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._outbox = outbox
         self._db, self._ledger, self._refused = db, ledger, refused
         self._run_id, self._full, self._in_flight, self._clock = run_id, full, in_flight, clock
         self._lease = lease
@@ -90,12 +93,14 @@ class Deliverer:
         return run.result
 
     def note(self, entity: Entity, accepted: list[Record], refusals: list[Refusal]) -> None:
-        """One transaction per chunk: what is not written here was not delivered."""
+        """One transaction per chunk: what is not written here was not delivered, nor will its events be triggered."""
         at = int(self._clock())
         with self._db.begin() as connection:
             self._ledger.note(
                 connection, entity.name, [_delivered(record) for record in accepted], run_id=self._run_id, at=at
             )
+            if self._outbox is not None and entity is ORDERS:
+                self._outbox.add(connection, accepted, run_id=self._run_id, at=at)
             self._refused.forget(
                 connection, entity.name, [record.external_id for record in accepted if record.refused_before]
             )

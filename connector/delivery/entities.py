@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from connector.config import Shop
     from connector.shopimind.client import ShopiMind
     from connector.shopimind.resources import SyncedList
 
@@ -29,7 +30,13 @@ ORDERS = Entity("orders", 50)
 POS_PROFILES = Entity("pos_profiles", 20)
 
 ENTITIES = (ORDER_STATUSES, CATEGORIES, MANUFACTURERS, CUSTOMERS, PRODUCTS, ORDERS, POS_PROFILES)
-NAMES = (DATA_SOURCES, *(entity.name for entity in ENTITIES))
+EVENTS = "events"  # no records: triggered one by one, only where the shop has some
+NAMES = (DATA_SOURCES, *(entity.name for entity in ENTITIES), EVENTS)
+
+
+def names_of(shop: Shop) -> tuple[str, ...]:
+    """What is delivered of this shop, in its order."""
+    return NAMES if shop.events else tuple(name for name in NAMES if name != EVENTS)
 
 
 def resource_of(crm: ShopiMind, entity: Entity) -> SyncedList:

@@ -1,15 +1,16 @@
-"""What the last provisioning found or made: which data source tags the records of which store, and the definition."""
+"""What the last provisioning found or made: the data source of each store's records, the definition, the event types."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import orjson
 from sqlalchemy import Connection, select
 
 from connector.state.database import Database, upsert
 from connector.state.tables import provisioned
 
-_SOURCE, _DEFINITION = "data_source", "definition"
+_SOURCE, _DEFINITION, _EVENT = "data_source", "definition", "event"
 
 
 def remember_sources(db: Database, shop: str, sources: Mapping[int | None, int], at: int) -> None:
@@ -45,6 +46,23 @@ def known_definition(db: Database, shop: str, name: str) -> int | None:
     with db.read() as connection:
         found: int | None = connection.execute(query).scalar()
     return found
+
+
+def remember_event_type(
+    db: Database, shop: str, code_name: str, id_event: int | None, differences: Sequence[str], at: int
+) -> None:
+    """Keeps the event type of that code name, and in what it is not as the configuration has it."""
+    row = {"shop": shop, "kind": _EVENT, "natural_key": code_name, "remote_id": id_event, "at": at}
+    with db.begin() as connection:
+        upsert(connection, provisioned, [row | {"detail": orjson.dumps(list(differences)).decode()}])
+
+
+def known_event_types(db: Database, shop: str) -> dict[str, tuple[int | None, list[str]]]:
+    """By code name the id of each event type that was found or made, and its differences."""
+    columns = (provisioned.c.natural_key, provisioned.c.remote_id, provisioned.c.detail)
+    query = select(*columns).where(provisioned.c.shop == shop, provisioned.c.kind == _EVENT)
+    with db.read() as connection:
+        return {name: (number, orjson.loads(detail)) for name, number, detail in connection.execute(query)}
 
 
 def _key(store_id: int | None) -> str:

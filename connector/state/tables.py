@@ -161,3 +161,27 @@ run_entities = Table(
     Column("id_data_source", BigInteger),
     Column("counts", Text, nullable=False),  # JSON
 )
+
+# Since when an event is told of: the start of the first run that had it. Sales that closed before are none of its.
+event_starts = Table(
+    "event_starts", metadata, _key("shop"), _key("event"), Column("since", BigInteger, nullable=False), **_COMPACT
+)
+
+# What ShopiMind is told of each sale: a row is made once in a lifetime, with the ledger's note of the order's delivery.
+event_outbox = Table(
+    "event_outbox",
+    metadata,
+    _key("shop"),
+    _key("event"),  # its code name
+    _key("sale_id", BigInteger),  # the till's own
+    Column("customer_id", BigInteger, nullable=False),  # the till's own
+    Column("closed_at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # see connector.delivery.outbox
+    Column("reason", Text),
+    Column("payload", LargeBinary),  # sealed; null once it is settled
+    Column("tries", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),  # of the state
+    Column("run_id", Text, nullable=False),  # of the state
+    Index("event_outbox_by_state", "shop", "state", "closed_at"),
+    **_COMPACT,
+)
