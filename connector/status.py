@@ -88,7 +88,7 @@ def _events(run: ShopRun) -> list[dict[str, Any]]:
                 "sent": numbers[EventState.SENT],
                 "unclear": numbers[EventState.UNCLEAR],
                 "refused": numbers[EventState.REFUSED],
-                "skipped": {name: numbers[name] for name in sorted(set(Drop) - {Drop.UNCLEAR}) if numbers[name]},
+                "skipped": {drop.value: numbers[drop] for drop in Drop if drop is not Drop.UNCLEAR and numbers[drop]},
                 "differs": differs,
             }
         )
