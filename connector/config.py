@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from connector.config_checks import check_across, check_consent, check_sign_in, spoken_name, value_at
+from connector.config_custom_data import CustomData, CustomField, check_custom_data
 from connector.config_document import Document, Mistake, NotADocument, is_plain_key, read_document
 from connector.config_document import Path as Place
 from connector.config_models import (
@@ -33,6 +34,8 @@ __all__ = [
     "IDS_PER_SHOP",
     "ConfigError",
     "Consent",
+    "CustomData",
+    "CustomField",
     "Identifiers",
     "Mistake",
     "PosAccount",
@@ -122,6 +125,7 @@ def _shops_of(document: Document, environ: Mapping[str, str]) -> list[Shop]:
         if isinstance(raw, dict):
             check_sign_in(document, raw.get("pos"), (*place, "pos"))
             check_consent(document, raw.get("rules"), (*place, "rules", "consent"))
+            check_custom_data(document, raw.get("custom_data"), (*place, "custom_data"))
             _take_shopimind_url(document, raw.get("shopimind"), environ)
         shop = _validated(document, raw, place)
         if shop is not None:
@@ -210,6 +214,9 @@ _SENTENCES = {
     "int_type": "must be a whole number",
     "greater_than": "must be more than {gt}",
     "model_type": "must be a mapping (lines of key: value)",
+    "tuple_type": "must be a list (lines of - value)",
+    "too_short": "must not be empty",
+    "bool_type": "must be true or false",
 }
 
 
@@ -238,14 +245,17 @@ def _one_of(choices: list[str]) -> str:
 
 
 def _known_keys(steps: tuple[str | int, ...]) -> list[str]:
-    models: dict[str | int, type[BaseModel]] = {
+    models: dict[str, type[BaseModel]] = {
         "shopimind": ShopiMindAccount,
         "pos": PosAccount,
         "identifiers": Identifiers,
         "rules": Rules,
         "consent": Consent,
+        "custom_data": CustomData,
+        "fields": CustomField,
     }
-    return list((models[steps[-1]] if steps else Shop).model_fields)
+    named = [step for step in steps if isinstance(step, str)]
+    return list((models[named[-1]] if named else Shop).model_fields)
 
 
 def _unknown_key(key: str, known: list[str]) -> str:

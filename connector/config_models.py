@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pycountry
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from connector.config_custom_data import CustomDataList
 from connector.http import check_base_url
 
 HIGHEST_ID = 2**31 - 1  # the largest integer id that ShopiMind is given
@@ -220,3 +221,4 @@ class Shop(_Strict):
     # None: 365 days before the first sync, remembered from then on
     first_day: Annotated[Day, AfterValidator(_check_not_future)] | None = None
     rules: Annotated[Rules, BeforeValidator(_empty_mapping)] = Rules()
+    custom_data: CustomDataList = ()  # definitions beside pos_profile
