@@ -112,6 +112,10 @@ class CustomData(_Strict):
         """The other definitions of the shop that must exist before this one."""
         return [each.relates_to for each in self.fields if each.relates_to and each.relates_to not in SYSTEM]
 
+    def relates_to(self, schema: str) -> bool:
+        """Whether a field of it relates to that."""
+        return any(each.relates_to == schema for each in self.fields)
+
     def expressions(self) -> dict[str, Expression]:
         """By field, in their order. The declaration was checked when it was loaded."""
         return {each.name: parse(each.value, self.row_kind.columns) for each in self.fields}
