@@ -12,9 +12,10 @@ from assets.storage import StoredDays, StoredRows
 from connector import delivering
 from connector.delivery import entities
 from connector.delivery.counts import Counts
-from connector.delivery.entities import Entity
+from connector.delivery.entities import POS_PROFILES, Entity
 from connector.delivery.provisioned import known_sources
 from connector.outcome import shop_status
+from connector.shop_definitions import related
 from connector.shop_run import ShopRun, Stopped
 
 _CHECKED = (checks.ADDS_UP, checks.ALL_DELIVERED)
@@ -58,11 +59,14 @@ def delivering_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             DELIVERED,
             "The loyalty profiles that ShopiMind accepted, as records of the custom data definition pos_profile; the definition is "
             f"made, and extended, by itself. {_ONLY_CHANGES}",
-            lambda run, records: _delivered({"pos_profiles": delivering.deliver_profiles(run, records)}),
+            lambda run, records: _delivered(
+                {"pos_profiles": delivering.deliver_custom_data(run, POS_PROFILES, records)}
+            ),
             inputs=["pos_profiles"],
             after=["shopimind_sources"],
             checked=_CHECKED,
         ),
+        *(_custom_asset(build, entity) for entity in entities.custom_of_shop(build.shop)),
         *([_events_asset(build)] if build.shop.events else []),
         build.asset(
             "shopimind_summary",
@@ -111,6 +115,22 @@ def _events_asset(build: AssetBuilder) -> dg.AssetsDefinition:
     )
 
 
+def _custom_asset(build: AssetBuilder, entity: Entity) -> dg.AssetsDefinition:
+    def body(run: ShopRun, records: StoredRows) -> Delivered:
+        return _delivered({entity.name: delivering.deliver_custom_data(run, entity, records)})
+
+    return build.asset(
+        f"shopimind_{entity.name}",
+        DELIVERED,
+        f"The records of the custom data definition {entity.definition} that ShopiMind accepted; the definition is made, and "
+        f"extended, by itself. {_ONLY_CHANGES}",
+        body,
+        inputs=[entity.snapshot],
+        after=["shopimind_sources", *(f"shopimind_{name}" for name in related(build.shop, entity))],
+        checked=_CHECKED,
+    )
+
+
 def _delivered(counts: Mapping[str, Counts], *more: dg.AssetCheckResult) -> Delivered:
     return Delivered(showing.of_delivery(counts), [*checks.of_delivery(counts), *more])
 
@@ -143,7 +163,7 @@ def _summary(run: ShopRun) -> Delivered:
     quota = run.quota()
     metadata = {
         "status": status,
-        **showing.of_run(run.ctx, run.log.entities(run.run_id, run.shop.key)),
+        **showing.of_run(run.ctx, run.log.entities(run.run_id, run.shop.key), entities.names_of(run.shop)),
         "sales of the last days": showing.sales_chart(run.ctx, run.sales_read.totals(_chart_start(run))),
         "calls to the till": run.calls.spent,
         "calls to ShopiMind": run.crm.attempts,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -11,8 +12,12 @@ from assets import showing
 from assets.builder import DELIVERED, MAPPED, AssetBuilder
 from assets.storage import DayRows, Rows, StoredDays, StoredRows
 from connector import recording
+from connector.config import CustomData
+from connector.config_custom_data import in_order
+from connector.delivery.entities import custom_entity
 from connector.mapping.records import RECORDS
 from connector.mapping.reference import map_brands, map_categories
+from connector.recording_custom import record_custom_data
 from connector.shop_run import ShopRun
 
 
@@ -68,10 +73,27 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             inputs=["pos_customers", "pos_new_customers"],
             after=["orders", "shopimind_customers", "shopimind_orders"],
         ),
+        *(
+            records(
+                custom_entity(declared).snapshot,
+                f"Custom data: {declared.description}. Made of the {declared.rows} as shops.yaml declares it, of those customers "
+                "and products that ShopiMind has.",
+                partial(_custom_data, declared),
+                group=DELIVERED,
+                inputs=declared.row_kind.lists,
+                after=["orders", "shopimind_customers", "shopimind_orders", "shopimind_products"],
+            )
+            for declared in in_order(build.shop.custom_data)
+        ),
     ]
 
 
 _RECORDS = "Each record is either to be sent, or skipped by a rule of shops.yaml, or refused because it breaks a rule of ShopiMind."
+
+
+def _custom_data(declared: CustomData, run: ShopRun, *lists: StoredRows) -> Rows:
+    of_list = dict(zip(declared.row_kind.lists, lists, strict=True))
+    return _records(record_custom_data(run, declared, of_list))
 
 
 def _both(listed: StoredRows, new: StoredRows) -> Iterator[pa.Table]:

@@ -16,6 +16,8 @@ from assets.reading import reading_assets
 from assets.reconciling import RECONCILED, reconciling_asset
 from connector.config import Shop
 from connector.delivery import entities
+from connector.delivery.entities import custom_entity
+from connector.shop_definitions import names_with_related
 from connector.shop_run import ShopRun, State
 from connector.window import country_zone, first_and_last_day
 
@@ -90,14 +92,24 @@ def shop_definitions(
 
 
 def names_for(shop: Shop, only: Sequence[str]) -> set[str]:
-    """The names of the assets that deliver the given entities; of all that the shop has when none is given."""
-    has = entities.names_of(shop)
-    return set(_ALWAYS).union(*(_NEEDED_FOR[entity] for entity in only or has if entity in has))
+    """The names of the assets that deliver the given entities; of all of the shop's when none is given."""
+    wanted = only or entities.names_of(shop)
+    custom = (_needed_for_custom_data(shop, name) for name in names_with_related(shop, wanted))
+    return set(_ALWAYS).union(*(_NEEDED_FOR[name] for name in wanted if name in _NEEDED_FOR), *custom)
+
+
+def _needed_for_custom_data(shop: Shop, name: str) -> set[str]:
+    declared = next(each for each in shop.custom_data if each.name == name)
+    return {*declared.row_kind.lists, custom_entity(declared).snapshot, f"shopimind_{name}"}
 
 
 def frequent_names(shop: Shop) -> set[str]:
-    """The names of the assets of the frequent job."""
-    return names_for(shop, ()) - _WHOLE_LISTS
+    """The names of the assets of the frequent job: custom data of lists that it does not read is not among them."""
+    names = names_for(shop, ()) - _WHOLE_LISTS
+    for declared in shop.custom_data:
+        if not set(declared.row_kind.lists) <= names | set(_SNAPSHOTS):
+            names -= _needed_for_custom_data(shop, declared.name)
+    return names
 
 
 def selection(shop: Shop, names: set[str]) -> dg.AssetSelection:

@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from connector.delivery import entities
 from connector.delivery.counts import Counts
 from connector.delivery.ledger import DayHeld
 from connector.due_days import day_range
@@ -94,10 +93,10 @@ def of_outcomes(outcomes: Mapping[str, int]) -> Metadata:
     return {word: outcomes.get(outcome, 0) for outcome, word in words.items()}
 
 
-def of_run(ctx: ShopContext, lines: Iterable[Mapping[str, Any]]) -> Metadata:
-    """Of a whole run, from the lines of `connector.state.run_log`: by entity, and by store where there are several."""
+def of_run(ctx: ShopContext, lines: Iterable[Mapping[str, Any]], order: Sequence[str]) -> Metadata:
+    """Of a whole run, from the lines of `connector.state.run_log`: by entity, in that order, and by store where it has several."""
     names = {store.store_id: store_name(store) for store in ctx.stores}
-    lines = sorted(lines, key=lambda line: entities.NAMES.index(line["entity"]))
+    lines = sorted(lines, key=lambda line: order.index(line["entity"]))
     counts = {
         f"{line['entity']}, {names.get(line['store_id'], '?')}" if line["store_id"] else line["entity"]: _noted(
             line["counts"]

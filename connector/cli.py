@@ -56,7 +56,8 @@ LastDay = Annotated[
     str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last closing day, included; default: today.")
 ]
 Only = Annotated[
-    list[str] | None, typer.Option("--only", help=f"Only this entity, may be repeated: {', '.join(entities.NAMES)}.")
+    list[str] | None,
+    typer.Option("--only", help=f"Only this entity, may be repeated: {', '.join(entities.NAMES)}, or custom data."),
 ]
 Full = Annotated[bool, typer.Option("--full", help="Ignore the ledger: send again everything that is read.")]
 
@@ -85,7 +86,7 @@ def sync(
         prepare()  # while we read the configuration, Dagster is imported
         file, chosen = chosen_shops(shops, shop)
         days = _days(chosen, first, last)
-        entities_asked = checked_entities(only)
+        entities_asked = checked_entities(only, chosen)
         from connector import console
 
         requests = [SyncRequest(file, each.key, *days, tuple(entities_asked), full) for each in chosen]
@@ -114,7 +115,7 @@ def plan(
     def work() -> tuple[dict[str, Any], int]:
         _, chosen = chosen_shops(shops, shop)
         days = _days(chosen, first, last)
-        entities_asked = checked_entities(only)
+        entities_asked = checked_entities(only, chosen)
         from connector.plan import plan_shops
 
         document = plan_shops(chosen, *days, entities_asked, full)
@@ -145,7 +146,7 @@ def reconcile(
     def work() -> tuple[dict[str, Any], int]:
         file, chosen = chosen_shops(shops, shop)
         days = _days(chosen, first, last)
-        entities_asked = checked_entities(only)
+        entities_asked = checked_entities(only, chosen)
         from connector import console
         from connector.reconcile import Question, reconcile_shops
 

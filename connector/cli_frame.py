@@ -98,15 +98,20 @@ def chosen_shops(file: Path | None, keys: list[str] | None) -> tuple[Path, list[
     return path.absolute(), [shop for shop in shops if not keys or shop.key in keys]
 
 
-def checked_entities(names: list[str] | None, option: str = "--only") -> list[str]:
-    unknown = [name for name in names or () if name not in entities.NAMES]
-    if unknown:
-        raise Mistakes(
-            *(
-                {"where": option, "message": f"{name!r} is not an entity; there are: {', '.join(entities.NAMES)}"}
-                for name in unknown
-            )
-        )
+def checked_entities(names: list[str] | None, shops: list[Shop], option: str = "--only") -> list[str]:
+    """The names, each of which is an entity of every one of the shops."""
+    errors = []
+    for name in dict.fromkeys(names or ()):
+        lacking = [shop for shop in shops if name not in entities.names_of(shop)]
+        if not lacking:
+            continue
+        message = f"{name!r} is not an entity; there are: {', '.join(entities.names_of(lacking[0]))}"
+        if len(lacking) < len(shops):
+            keys = ", ".join(shop.key for shop in lacking)
+            message = f"{name!r} is not among the custom_data of every shop (not of {keys}): choose with --shop"
+        errors.append({"where": option, "message": message})
+    if errors:
+        raise Mistakes(*errors)
     return list(names or ())
 
 

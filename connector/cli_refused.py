@@ -17,6 +17,8 @@ from connector.cli_frame import (
     chosen_shops,
     each_shop,
 )
+from connector.config import Shop
+from connector.delivery import entities
 from connector.state.errors import StateError
 
 refused_app = typer.Typer(
@@ -52,7 +54,7 @@ def refused_list(
 
     def work() -> tuple[dict[str, Any], int]:
         _, chosen = chosen_shops(shops, shop)
-        filters = _refused_filters(entity, reason, store, None, older_than, newer_than)
+        filters = _refused_filters(chosen, entity, reason, store, None, older_than, newer_than)
         found = each_shop(chosen, lambda run: [{"shop": run.shop.key, **row} for row in run.refused.all(filters)])
         rows = [_refused_row(row) for of_shop in found for row in of_shop]
         return {"ok": True, "exit_code": 0, "refused": rows}, 0
@@ -77,7 +79,7 @@ def refused_show(
 
     def work() -> tuple[dict[str, Any], int]:
         _, chosen = chosen_shops(shops, shop)
-        filters = _refused_filters(entity, reason, store, external_ids, older_than, newer_than)
+        filters = _refused_filters(chosen, entity, reason, store, external_ids, older_than, newer_than)
         found = [row for of_shop in each_shop(chosen, lambda run: _opened(run, filters, unmasked)) for row in of_shop]
         if not found:
             raise _nothing_refused(external_ids)
@@ -107,7 +109,7 @@ def refused_replay(
 
     def work() -> tuple[dict[str, Any], int]:
         _, chosen = chosen_shops(shops, shop)
-        filters = _refused_filters(entity, reason, store, external_ids, older_than, newer_than)
+        filters = _refused_filters(chosen, entity, reason, store, external_ids, older_than, newer_than)
         from connector import console
         from connector.replay import NothingChosen, replay_shops
 
@@ -122,6 +124,7 @@ def refused_replay(
 
 
 def _refused_filters(
+    shops: list[Shop],
     entity: str | None,
     reason: str | None,
     store: int | None,
@@ -132,7 +135,7 @@ def _refused_filters(
     from connector.delivery.refused import Filters
 
     if entity is not None:
-        checked_entities([entity], "--entity")
+        checked_entities([entity], [shop for shop in shops if entity in entities.names_of(shop)] or shops, "--entity")
     now = datetime.now(UTC).timestamp()
     before, after = (None if days is None else int(now - days * 86_400) for days in (older_than, newer_than))
     return Filters(entity, reason, store, frozenset(external_ids or ()), first_before=before, first_after=after)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from connector.config_checks import check_across, check_consent, check_events, check_sign_in, spoken_name, value_at
+from connector.config_custom_data import CustomData, CustomField, check_custom_data
 from connector.config_document import Document, Mistake, NotADocument, is_plain_key, read_document
 from connector.config_document import Path as Place
 from connector.config_models import (
@@ -34,6 +35,8 @@ __all__ = [
     "IDS_PER_SHOP",
     "ConfigError",
     "Consent",
+    "CustomData",
+    "CustomField",
     "EventType",
     "Identifiers",
     "Mistake",
@@ -125,6 +128,7 @@ def _shops_of(document: Document, environ: Mapping[str, str]) -> list[Shop]:
             check_sign_in(document, raw.get("pos"), (*place, "pos"))
             check_consent(document, raw.get("rules"), (*place, "rules", "consent"))
             check_events(document, raw, place)
+            check_custom_data(document, raw.get("custom_data"), (*place, "custom_data"))
             _take_shopimind_url(document, raw.get("shopimind"), environ)
         shop = _validated(document, raw, place)
         if shop is not None:
@@ -216,6 +220,7 @@ _SENTENCES = {
     "bool_type": "must be true or false",
     "tuple_type": "must be a list: each entry starts with '- '",
     "model_type": "must be a mapping (lines of key: value)",
+    "too_short": "must not be empty",
 }
 
 
@@ -251,9 +256,11 @@ def _known_keys(steps: tuple[str | int, ...]) -> list[str]:
         "rules": Rules,
         "consent": Consent,
         "events": EventType,
+        "custom_data": CustomData,
+        "fields": CustomField,
     }
-    keys = [step for step in steps if isinstance(step, str)]
-    return list((models[keys[-1]] if keys else Shop).model_fields)
+    named = [step for step in steps if isinstance(step, str)]
+    return list((models[named[-1]] if named else Shop).model_fields)
 
 
 def _unknown_key(key: str, known: list[str]) -> str:

@@ -23,8 +23,8 @@ def spoken_name(index: int, raw: Any) -> str:
 def value_at(raw: Any, steps: tuple[str | int, ...]) -> Any:
     """The value that the steps lead to; None when there is none."""
     for step in steps:
-        if isinstance(raw, list) and isinstance(step, int):
-            raw = raw[step] if step < len(raw) else None
+        if isinstance(raw, list):
+            raw = raw[step] if isinstance(step, int) and step < len(raw) else None
         else:
             raw = raw.get(step) if isinstance(raw, dict) else None
     return raw

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pycountry
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from connector.config_custom_data import CustomDataList
 from connector.http import check_base_url
 
 HIGHEST_ID = 2**31 - 1  # the largest integer id that ShopiMind is given
@@ -279,3 +280,4 @@ class Shop(_Strict):
     rules: Annotated[Rules, BeforeValidator(_empty_mapping)] = Rules()
     # none unless asked for: an event can start a campaign
     events: tuple[Annotated[EventType, BeforeValidator(_described_event)], ...] = ()
+    custom_data: CustomDataList = ()  # definitions beside pos_profile

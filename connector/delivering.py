@@ -11,22 +11,17 @@ from connector.delivery import entities
 from connector.delivery.counts import INACTIVE, Counts
 from connector.delivery.deliver import Delivery
 from connector.delivery.entities import Entity
-from connector.delivery.provisioned import (
-    known_definition,
-    known_sources,
-    remember_definition,
-    remember_sources,
-)
+from connector.delivery.provisioned import known_sources, remember_sources
 from connector.delivery.unseen import Unseen
 from connector.due_days import over
-from connector.mapping.profiles import PROFILE_DEFINITION
 from connector.mapping.reference import map_order_status
 from connector.reading_customers import list_is_whole
 from connector.recording import forget_refused_orders
+from connector.shop_definitions import declared_as, records_resource
 from connector.shop_run import ShopRun
 from connector.shop_sources import wanted_sources
 from connector.shopimind.envelope import InstallationInactive
-from connector.shopimind.provisioning import DefinitionSpec, ensure_definition, ensure_sources
+from connector.shopimind.provisioning import ensure_sources
 from connector.shopimind.resources import Saved
 from connector.triggering import trigger_events
 
@@ -90,41 +85,21 @@ def deliver_records(run: ShopRun, entity: Entity, tables: Iterable[pa.Table]) ->
     return _close(run, entity, delivery)
 
 
-def deliver_profiles(run: ShopRun, tables: Iterable[pa.Table]) -> Counts:
-    """The loyalty profiles, into the definition `pos_profile`, which is made or extended first."""
-    resource, closed = profiles_resource(run)
-    unseen = Unseen(run.refused, run.ledger, run.shop.key, entities.POS_PROFILES)
-    delivery = _deliver(run, entities.POS_PROFILES, unseen.watch(tables), resource, closed=closed)
-    if list_is_whole(run, _LISTS[entities.POS_PROFILES]):
+def deliver_custom_data(run: ShopRun, entity: Entity, tables: Iterable[pa.Table]) -> Counts:
+    """The records of a custom data definition (the loyalty profiles are some), which is made or extended first."""
+    resource, closed = records_resource(run, entity)
+    unseen = Unseen(run.refused, run.ledger, run.shop.key, entity)
+    delivery = _deliver(run, entity, unseen.watch(tables), resource, closed=closed)
+    if all(list_is_whole(run, name) for name in _lists_of(run, entity)):
         unseen.drop()
-    return _close(run, entities.POS_PROFILES, delivery)
+    return _close(run, entity, delivery)
 
 
-def profiles_resource(run: ShopRun) -> tuple[Saved | None, str | None]:
-    """Where profiles are saved, and else why they cannot be; neither when the installation is not active."""
-    if run.inactive:
-        return None, None
-    try:
-        definition = ensure_definition(run.crm, DefinitionSpec(**PROFILE_DEFINITION))
-    except InstallationInactive:
-        run.stop_inactive()
-        return None, None
-    if definition.outcome in ("failed", "refused") or definition.id is None:
-        return None, f"definition pos_profile: {definition.reason}"
-    _use_definition(run, definition.id)
-    return run.crm.custom_data_records.of(definition.id), None
-
-
-def _use_definition(run: ShopRun, definition_id: int) -> None:
-    """A definition has its own table: when it is another than before, what was delivered is not in it."""
-    name = PROFILE_DEFINITION["name"]
-    before = known_definition(run.state.db, run.shop.key, name)
-    if before == definition_id:
-        return
-    with run.state.db.begin() as connection:
-        if before is not None:
-            run.ledger.forget_all(connection, entities.POS_PROFILES.name)
-        remember_definition(connection, run.shop.key, name, definition_id, int(run.clock()))
+def _lists_of(run: ShopRun, entity: Entity) -> list[str]:
+    """What the till calls the lists of which custom data is made."""
+    if entity == entities.POS_PROFILES:
+        return [_LISTS[entity]]
+    return [name.removeprefix("pos_") for name in declared_as(run.shop, entity).row_kind.lists]
 
 
 def deliver_events(run: ShopRun, customers: Iterable[pa.Table]) -> Counts:
@@ -197,7 +172,15 @@ def _close(run: ShopRun, entity: Entity, delivery: Delivery) -> Counts:
 
 def of_parent(run: ShopRun, entity: Entity) -> bool:
     """Whether every record of the entity carries the parent source."""
-    return entity in PARENT_SOURCE or (entity in OF_CUSTOMERS and run.shop.rules.customers_source == "parent")
+    if entity in PARENT_SOURCE:
+        return True
+    if entity in OF_CUSTOMERS:
+        tagged_by = "home_store"
+    elif entity.definition is not None:
+        tagged_by = declared_as(run.shop, entity).tagged_by
+    else:
+        return False
+    return tagged_by == "parent" or (tagged_by == "home_store" and run.shop.rules.customers_source == "parent")
 
 
 def _tell_failures(run: ShopRun, what: str, counts: Counts) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from connector.delivery.outbox import State as EventState
 from connector.delivery.outbox import Waiting
 from connector.delivery.provisioned import known_definition
 from connector.due_days import day_range
-from connector.mapping.profiles import PROFILE_DEFINITION
+from connector.mapping.context import ShopContext
 from connector.mapping.records import RECORDS
 from connector.mapping.reference import map_brands, map_categories, map_order_status
 from connector.outcome import exit_code
@@ -35,12 +36,14 @@ from connector.pos.rows import CUSTOMERS, SALES
 from connector.reading_customers import read_customers, read_new_customers
 from connector.reading_lists import read_products, read_stores
 from connector.reading_sales import SalesReading
+from connector.recording_custom import record_custom_data
 from connector.report import store_currencies
+from connector.shop_definitions import declared_as, names_with_related, related, wanted_definition
 from connector.shop_run import SYNC_LEASE, ShopRun, State
 from connector.shop_sources import wanted_sources
 from connector.shopimind.envelope import InstallationInactive
 from connector.shopimind.event_types import compare_event_type, find_event_type, read_event_types
-from connector.shopimind.planning import DefinitionSpec, calls_needed, plan_definition, plan_sources
+from connector.shopimind.planning import calls_needed, plan_definition, plan_sources
 from connector.shopimind.provisioning import read_definitions, read_sources
 from connector.shopimind.resources import PAGE
 from connector.state.database import open_database
@@ -125,22 +128,32 @@ class _Plan:
         self.rows: list[dict[str, Any]] = []
         self.calls = 0  # to ShopiMind, that a sync would make
         self.events: list[Waiting] = []  # of orders that a sync would deliver
+        self.lists: dict[str, list[pa.Table]] = {}  # of the till, but for the customers, as the lake calls them
+        self.ready: set[str] = set()  # the definitions that would take records
+        self.made = 0  # definitions that would be made
 
     def make(self, lake: Lake) -> None:
         """Goes the way of a sync; `lake` is a temporary one."""
         run = self.run
-        read_stores(run)
+        stores = read_stores(run)
         sources = self._sources()
         parent = sources[None]
         of_customers = parent if of_parent(run, entities.CUSTOMERS) else None
         if self.only & {"order_statuses", "orders"}:
             self._entity(entities.ORDER_STATUSES, [map_order_status(run.ctx)], sources, parent)
+        lists = self.lists
+        lists["pos_stores"] = [stores]
+        if "categories" in self.only or self._needs("pos_categories"):
+            lists["pos_categories"] = [run.till.categories()]
         if "categories" in self.only:
-            self._entity(entities.CATEGORIES, [map_categories(run.ctx, run.till.categories())], sources, parent)
+            self._entity(entities.CATEGORIES, _mapped(map_categories, run, lists["pos_categories"]), sources, parent)
+        if "manufacturers" in self.only or self._needs("pos_brands"):
+            lists["pos_brands"] = [run.till.brands()]
         if "manufacturers" in self.only:
-            self._entity(entities.MANUFACTURERS, [map_brands(run.ctx, run.till.brands())], sources, parent)
-        products, stock = self._products()
-        if self.only & {"customers", "orders", "pos_profiles"}:
+            self._entity(entities.MANUFACTURERS, _mapped(map_brands, run, lists["pos_brands"]), sources, parent)
+        if "products" in self.only or self._needs("pos_products"):
+            lists["pos_products"], lists["pos_stock"] = list(read_products(run)), [run.till.stock()]
+        if self.only & {"customers", "orders", "pos_profiles"} or self._needs("pos_customers"):
             lake.write(run.shop.key, "pos_customers", None, read_customers(run), CUSTOMERS)
         if "orders" in self.only:
             self._orders(lake, sources)
@@ -148,12 +161,19 @@ class _Plan:
             customers = recording.record_customers(run, self._customers(lake))
             self._entity(entities.CUSTOMERS, customers, sources, of_customers)
         if "products" in self.only:
-            self._entity(entities.PRODUCTS, recording.record_products(run, products, [stock]), sources, parent)
+            products = recording.record_products(run, lists["pos_products"], lists["pos_stock"])
+            self._entity(entities.PRODUCTS, products, sources, parent)
         if "pos_profiles" in self.only:
-            self._profiles(lake, sources, of_customers)
+            profiles = recording.record_profiles(run, self._customers(lake), assume_delivered="customers" in self.only)
+            self._custom_data(entities.POS_PROFILES, profiles, sources, of_customers)
+        for entity in self.custom:
+            records = record_custom_data(
+                run, declared_as(run.shop, entity), self._lists(lake), assume_delivered=self.only
+            )
+            self._custom_data(entity, records, sources, parent if of_parent(run, entity) else None)
         if entities.EVENTS in self.only and run.outbox.events:
             self.rows.append(self._events(lake))
-        order = {name: place for place, name in enumerate(entities.NAMES)}
+        order = {name: place for place, name in enumerate(entities.names_of(run.shop))}
         self.rows.sort(key=lambda row: (order[row["entity"]], row["store_id"] or 0))
 
     def _sources(self) -> dict[int | None, int]:
@@ -173,11 +193,23 @@ class _Plan:
             self.rows.append(planned.as_row(entities.DATA_SOURCES))
         return found
 
-    def _products(self) -> tuple[Iterable[pa.Table], pa.Table]:
-        if "products" not in self.only:
-            return [], None
-        products = list(read_products(self.run))
-        return products, self.run.till.stock()
+    @cached_property
+    def custom(self) -> list[Entity]:
+        """The shop's own custom data that a sync would deliver: what is asked for, and before it what it relates to."""
+        chosen = names_with_related(self.run.shop, self.only)
+        return [each for each in entities.custom_of_shop(self.run.shop) if each.name in chosen]
+
+    def _needs(self, name: str) -> bool:
+        """Whether custom data is made of that list of the till."""
+        return any(name in declared_as(self.run.shop, each).row_kind.lists for each in self.custom)
+
+    def _lists(self, lake: Lake) -> dict[str, Iterable[pa.Table]]:
+        """The lists that were read, as the lake calls them."""
+        customers = {
+            name: lake.read(self.run.shop.key, name) if lake.exists(self.run.shop.key, name) else []
+            for name in ("pos_customers", "pos_new_customers")
+        }
+        return {**self.lists, **customers}
 
     def _customers(self, lake: Lake) -> Iterator[pa.Table]:
         yield from lake.read(self.run.shop.key, "pos_customers")
@@ -206,17 +238,24 @@ class _Plan:
                 row["amount_read_other"] = {currency: f"{amount:.2f}" for currency, amount in planned.amounts.items()}
             self.rows.append(row)
 
-    def _profiles(self, lake: Lake, sources: Sources, source: int | None) -> None:
-        spec = DefinitionSpec(**PROFILE_DEFINITION)
-        listed = read_definitions(self.run.crm)
-        action = plan_definition(listed, spec)
-        self.calls += calls_needed([], action, len(listed)) - 1
-        records = recording.record_profiles(self.run, self._customers(lake), assume_delivered=True)
-        before = known_definition(self.run.state.db, self.run.shop.key, spec.name)
-        moved = before not in (None, action.id)  # nothing that was delivered is in another definition's table
-        self._entity(
-            entities.POS_PROFILES, records, sources, source, closed=action.reason is not None, nothing_delivered=moved
-        )
+    def _custom_data(self, entity: Entity, records: Iterable[pa.Table], sources: Sources, source: int | None) -> None:
+        """Records of a definition, and the definition itself."""
+        db, shop = self.run.state.db, self.run.shop
+        before = known_definition(db, shop.key, entity.definition or "")
+        moved = False  # nothing that was delivered is in another definition's table
+        closed = any(n not in self.ready and known_definition(db, shop.key, n) is None for n in related(shop, entity))
+        if not closed:
+            action = plan_definition(self.definitions, wanted_definition(shop, entity, {}))
+            self.calls += calls_needed([], action, len(self.definitions) + self.made) - 1
+            self.made += action.create
+            closed, moved = action.reason is not None, before not in (None, action.id)
+        if not closed:
+            self.ready.add(entity.definition or "")
+        self._entity(entity, records, sources, source, closed=closed, nothing_delivered=moved)
+
+    @cached_property
+    def definitions(self) -> list[Mapping[str, Any]]:
+        return read_definitions(self.run.crm)
 
     def _events(self, lake: Lake) -> dict[str, Any]:
         run, now = self.run, int(self.run.clock())
@@ -303,6 +342,12 @@ class _Plan:
 
     def _count_chunks(self, entity: Entity, sent: int) -> None:
         self.calls += -(-sent // entity.per_request)
+
+
+def _mapped(
+    mapping: Callable[[ShopContext, pa.Table], pa.Table], run: ShopRun, tables: Iterable[pa.Table]
+) -> Iterator[pa.Table]:
+    return (mapping(run.ctx, table) for table in tables)
 
 
 def _count(planned: Planned, verdict: Verdict, reason: str | None) -> None:

@@ -135,11 +135,10 @@ def _to_repair(found: Reconciliation) -> _Repair:
     for line in found.lines:
         if (line["till"] or {}).get("agrees") is False:
             repair.only.add(line["entity"])
-    if found.profiles_differ and not found.profiles_closed:
+    for entity in found.uncounted - found.closed.keys():
         # which of them are missing cannot be told, so all are sent again
-        profiles = entities.POS_PROFILES.name
-        repair.only.add(profiles)
-        repair.forget[profiles] = found.run.ledger.records(profiles)["external_id"].to_pylist()
+        repair.only.add(entity.name)
+        repair.forget[entity.name] = found.run.ledger.records(entity.name)["external_id"].to_pylist()
     return repair
 
 

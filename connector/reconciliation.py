@@ -14,12 +14,11 @@ import pyarrow.compute as pc
 
 from connector.delivery import entities
 from connector.delivery.agreement import compared, doubtful, fields_that_differ, in_doubt
-from connector.delivery.entities import ENTITIES, ORDERS, POS_PROFILES, Entity
+from connector.delivery.entities import ORDERS, Entity
 from connector.delivery.held import HELD, held_by_crm
 from connector.delivery.provisioned import known_sources
 from connector.due_days import over, today
 from connector.mapping.identifiers import owns
-from connector.mapping.profiles import PROFILE_DEFINITION
 from connector.pos.protocol import PosError, PosUnavailable, QuotaReached
 from connector.reading_sales import amount_of
 from connector.reconciliation_lines import Line, money, plain_line
@@ -33,10 +32,11 @@ from connector.reconciliation_source import (
     wanted_orders,
     wanted_records,
 )
+from connector.shop_definitions import wanted_definition
 from connector.shop_run import SYNC_LEASE, ShopRun
 from connector.shopimind.envelope import InstallationInactive, ShopiMindError
 from connector.shopimind.planning import is_active, plan_definition, source_id
-from connector.shopimind.provisioning import DefinitionSpec, read_definitions, read_sources
+from connector.shopimind.provisioning import read_definitions, read_sources
 from connector.state.lake import LakeMissing
 from connector.state.leases import living_holder
 
@@ -79,8 +79,8 @@ class Reconciliation:
     missing: list[Finding] = field(default_factory=list)
     extra: list[Finding] = field(default_factory=list)
     different: list[Finding] = field(default_factory=list)
-    profiles_differ: bool = False  # in number: which of them, nobody can tell
-    profiles_closed: str | None = None  # why ShopiMind takes none now
+    uncounted: set[Entity] = field(default_factory=set)  # custom data that differs in number: which, nobody can tell
+    closed: dict[Entity, str] = field(default_factory=dict)  # custom data of which ShopiMind takes none now, and why
 
     @property
     def status(self) -> str:
@@ -125,11 +125,14 @@ class Reconciliation:
     def _notes(self) -> Iterator[str]:
         if self.status == "drift" and living_holder(self.run.state.db, self.run.shop.key, SYNC_LEASE):
             yield "A sync of the shop goes on, so what differs may be on its way: look again when it has ended."
-        uncounted = [line for line in self.lines if line["entity"] == POS_PROFILES.name and not line["agrees"]]
-        if uncounted:
-            yield "ShopiMind lists profiles under its own numbers, so those that differ cannot be named."
-            if self.profiles_closed:
-                yield f"Nothing is delivered of them: {self.profiles_closed}."
+        custom = {entity.name: entity for entity in entities.of_shop(self.run.shop) if entity.definition is not None}
+        differ = [custom[line["entity"]] for line in self.lines if line["entity"] in custom and not line["agrees"]]
+        if differ:
+            names = " and ".join(entity.name for entity in differ)
+            yield f"ShopiMind lists {names} under its own numbers, so those that differ cannot be named."
+        for entity in differ:
+            if entity in self.closed:
+                yield f"Nothing is delivered of {entity.name}: {self.closed[entity]}."
 
 
 def reconcile_shop(
@@ -145,7 +148,7 @@ def reconcile_shop(
     except LakeMissing as missing:
         run.problems.append(f"{missing} Nothing was compared: run `connector sync` for shop {run.shop.key} first.")
         return found
-    look = _Look(run, found, sources, set(only or entities.NAMES))
+    look = _Look(run, found, sources, set(only or entities.names_of(run.shop)))
     try:
         look.at_shopimind()
         look.at_the_till()
@@ -194,7 +197,7 @@ class _Look:
         """Its lists, before anything else: its 401 saves the till's calls. Raises `InstallationInactive`."""
         if entities.DATA_SOURCES in self.only:
             self._sources()
-        for entity in ENTITIES:
+        for entity in entities.of_shop(self.run.shop):
             if entity.name in self.only:
                 self._read(entity)
 
@@ -240,7 +243,7 @@ class _Look:
                 entity,
                 self.sources.values(),
                 partial(owns, identifiers),
-                self._definition() if entity is POS_PROFILES else None,
+                self._definition(entity) if entity.definition is not None else None,
                 in_flight=self.run.in_flight,
                 progress=progress,
             )
@@ -250,10 +253,11 @@ class _Look:
             self.held.pop(entity, None)
             self.run.problems.append(f"{entity.name} were not compared: {error}")
 
-    def _definition(self) -> int | None:
-        """The definition that a sync would deliver profiles into; None when it would make one."""
-        action = plan_definition(read_definitions(self.run.crm), DefinitionSpec(**PROFILE_DEFINITION))
-        self.found.profiles_closed = action.reason
+    def _definition(self, entity: Entity) -> int | None:
+        """The definition that a sync would deliver an entity's records into; None when it would make one."""
+        action = plan_definition(read_definitions(self.run.crm), wanted_definition(self.run.shop, entity, {}))
+        if action.reason is not None:
+            self.found.closed[entity] = action.reason
         return action.id
 
     def _turnover(self, store_id: int, year: int, month: int) -> None:
@@ -290,7 +294,7 @@ class _Look:
             found = compared(wanted, noted, self.held[entity], whole=True, store_of_source=stores.get, day_of=day_of)
             return found.filter(self._in_window(found)) if self.window.alone else found
         wanted = wanted_records(self.run, entity, noted)
-        held = _as_held(noted) if entity is POS_PROFILES else self.held[entity]
+        held = _as_held(noted) if entity.definition is not None else self.held[entity]
         return compared(wanted, noted, held, whole=False)
 
     def _in_window(self, table: pa.Table) -> pa.ChunkedArray:
@@ -301,17 +305,17 @@ class _Look:
     def _is_fresh(self, entity: Entity) -> bool:
         """Whether something that does not agree was delivered so lately that ShopiMind may not show it yet."""
         table = self.results[entity]
-        if entity is not POS_PROFILES:
+        if entity.definition is None:
             table = in_doubt(table)
-        elif self._counts_of_profiles():
+        elif self._counts_agree(entity):
             return False
         latest = pc.max(table["delivered_at"]).as_py()
         return latest is not None and latest > self.run.clock() - VISIBLE_WITHIN
 
-    def _counts_of_profiles(self) -> bool:
-        """Whether ShopiMind lists as many profiles under every source as the ledger has."""
-        held = self.held[POS_PROFILES]["source"].value_counts().to_pylist()
-        noted = self.run.ledger.records(POS_PROFILES.name)["source"].value_counts().to_pylist()
+    def _counts_agree(self, entity: Entity) -> bool:
+        """Whether ShopiMind lists as many records of custom data under every source as the ledger has."""
+        held = self.held[entity]["source"].value_counts().to_pylist()
+        noted = self.run.ledger.records(entity.name)["source"].value_counts().to_pylist()
         ours = set(self.sources.values())
         return {e["values"]: e["counts"] for e in held if e["values"] in ours} == {
             e["values"]: e["counts"] for e in noted
@@ -338,9 +342,11 @@ class _Look:
         till_rows = self.till.rows.get(entity.name)
         agrees = not bool(pc.any(doubtful(table)).as_py())
         held = _count(table["held"])
-        if entity is POS_PROFILES:
-            self.found.profiles_differ = not self._counts_of_profiles()
-            held, agrees = self.held[entity].num_rows, agrees and not self.found.profiles_differ
+        if entity.definition is not None:
+            counts_agree = self._counts_agree(entity)
+            if not counts_agree:
+                self.found.uncounted.add(entity)
+            held, agrees = self.held[entity].num_rows, agrees and counts_agree
         till: dict[str, Any] | None = None
         if till_rows is not None and read is not None:
             till = {"records": till_rows, "agrees": till_rows == read}

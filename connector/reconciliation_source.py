@@ -121,7 +121,7 @@ def wanted_records(run: ShopRun, entity: Entity, noted: pa.Table) -> pa.Table:
     """`WANTED` of an entity without days: the records of its last run; where none is kept, those of the ledger."""
     names = ["external_id", "outcome", "once"]
     try:
-        tables = [map_order_status(run.ctx)] if entity is entities.ORDER_STATUSES else _snapshot(run, entity.name)
+        tables = [map_order_status(run.ctx)] if entity is entities.ORDER_STATUSES else _snapshot(run, entity.snapshot)
     except LakeMissing:
         return _all_wanted(noted["external_id"])
     records = pa.concat_tables([table.select(names) for table in tables])

@@ -41,6 +41,14 @@ def record_profiles(
 
     `assume_delivered` takes the customers that a sync would deliver for delivered, as a plan does.
     """
+    for rows, facts, delivered in known_customers(run, customers, assume_delivered=assume_delivered):
+        yield map_profiles(run.ctx, rows, facts, delivered)
+
+
+def known_customers(
+    run: ShopRun, customers: Iterable[pa.Table], *, assume_delivered: bool
+) -> Iterator[tuple[pa.Table, dict[int, CustomerFacts], set[str]]]:
+    """Each page of customers, what their sales say, and the external ids of those of the page whom ShopiMind has."""
     for rows in customers:
         facts = _facts(run, rows)
         records = map_customers(run.ctx, rows, facts)
@@ -48,7 +56,7 @@ def record_profiles(
         delivered = run.ledger.delivered_ids(CUSTOMERS.name, names)
         if assume_delivered:
             delivered |= set(names) - set(run.refused.lookup(CUSTOMERS.name, names))
-        yield map_profiles(run.ctx, rows, facts, delivered)
+        yield rows, facts, delivered
 
 
 def record_orders(

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from connector import recording
 from connector.config import Shop
-from connector.delivering import PARENT_SOURCE, profiles_resource
+from connector.delivering import PARENT_SOURCE
 from connector.delivery import entities
 from connector.delivery.counts import INACTIVE, Counts
 from connector.delivery.deliver import Delivery
@@ -30,6 +30,7 @@ from connector.delivery.refused import Filters
 from connector.mapping.orders import what_counts
 from connector.mapping.records import Records
 from connector.outcome import Status, exit_code
+from connector.shop_definitions import records_resource
 from connector.shop_run import SYNC_LEASE, ShopRun, State
 from connector.shopimind.envelope import InstallationInactive, ShopiMindError
 from connector.shopimind.provisioning import read_sources
@@ -132,7 +133,7 @@ class _Replay:
             self.run.refused.try_again(name, [row["external_id"] for row in rows])
         if any(_why_not_sent(row) is None for row in self.rows):
             self._ask_whether_active()
-        for entity in entities.ENTITIES:
+        for entity in entities.of_shop(self.run.shop):
             to_send = []
             for row in chosen.get(entity.name, []):
                 if (why := _why_not_sent(row)) is None:
@@ -152,7 +153,7 @@ class _Replay:
                 "store_id": store_id,
                 **{name: getattr(counts, name) for name in ("read", "sent", "refused", "failed")},
             }
-            for entity in entities.NAMES
+            for entity in entities.names_of(self.run.shop)
             for (name, store_id), counts in sorted(self.counts.items(), key=lambda item: item[0][1] or 0)
             if name == entity
         ]
@@ -183,7 +184,10 @@ class _Replay:
         yield from self.out_of_reach
 
     def _tell_out_of_reach(self) -> Iterator[str]:
-        """What is said of orders that are still refused although no sync reads their days by itself."""
+        """What is said of records that are still refused although no sync makes them anew by itself."""
+        known = entities.names_of(self.run.shop)
+        if undeclared := sum(row["entity"] not in known for row in self.rows):
+            yield f"{undeclared} are custom data that shops.yaml declares no more: nothing is sent of them."
         listed = self.run.refused.places(entities.ORDERS.name)
         orders = [row for row in self.rows if row["entity"] == entities.ORDERS.name and row["external_id"] in listed]
         stores = self._stores()
@@ -258,8 +262,8 @@ class _Replay:
     def _resource(self, entity: Entity) -> tuple[Saved | None, str | None]:
         if self.unasked is not None:
             return None, self.unasked
-        if entity is entities.POS_PROFILES:
-            return profiles_resource(self.run)
+        if entity.definition is not None:
+            return records_resource(self.run, entity)
         return entities.resource_of(self.run.crm, entity), None
 
     def _add(self, entity: Entity, delivery: Delivery) -> None:

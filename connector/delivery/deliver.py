@@ -9,11 +9,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import orjson
 import pyarrow as pa
 
 from connector.delivery.compare import Record, Verdict, compare
 from connector.delivery.counts import INACTIVE, Counts
-from connector.delivery.entities import CUSTOMERS, ORDERS, POS_PROFILES, Entity
+from connector.delivery.entities import CUSTOMERS, ORDERS, Entity
 from connector.delivery.ledger import Delivered, Ledger
 from connector.delivery.masking import without_long_numbers, without_persons
 from connector.delivery.outbox import Outbox
@@ -307,16 +308,23 @@ class _EntityRun:
         self.fail([chunk[index] for index in too_early], CUSTOMER_NOT_VISIBLE)
 
     def _too_early(self, chunk: list[Record], rejected: Mapping[int, Rejection]) -> set[int]:
-        """Profiles rejected for a customer whom this run sent: ShopiMind stores later than it accepts."""
-        if self.entity != POS_PROFILES:
+        """Custom data rejected for a customer whom this run sent: ShopiMind stores later than it accepts."""
+        if self.entity.definition is None:
             return set()
         doubtful = {
-            index: chunk[index].external_id  # a profile has its customer's id
+            index: _customer_of(chunk[index])
             for index, rejection in rejected.items()
             if _OF_THE_CUSTOMER.search(f"{rejection.field} {rejection.reason}")
         }
-        sent = self.deliverer.customers_sent(list(doubtful.values()))
+        sent = self.deliverer.customers_sent([each for each in doubtful.values() if each is not None])
         return {index for index, external_id in doubtful.items() if external_id in sent}
+
+
+def _customer_of(record: Record) -> str | None:
+    """The external id of the customer that a custom data record relates to."""
+    values = orjson.loads(record.payload or "{}").values()
+    related = (each for each in values if isinstance(each, dict) and each.get("by") == "id_customer")
+    return next((str(each["value"]) for each in related), None)
 
 
 def _smaller_may_tell(envelope: Envelope) -> bool:

@@ -5,21 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from connector.config_custom_data import in_order
+
 if TYPE_CHECKING:
-    from connector.config import Shop
+    from connector.config import CustomData, Shop
     from connector.shopimind.client import ShopiMind
     from connector.shopimind.resources import SyncedList
 
 
 @dataclass(frozen=True)
 class Entity:
-    """One kind of record. `per_request` is how many of them one request may carry (ShopiMind's own limit)."""
+    """One kind of record. `per_request` is how many of them one request may carry (ShopiMind's own limit).
+
+    `definition` is the custom data definition whose records they are, if there is one. `kept_as` is what the lake and the
+    assets call them, where that is not the entity's name.
+    """
 
     name: str
     per_request: int
+    definition: str | None = None
+    kept_as: str | None = None
+
+    @property
+    def snapshot(self) -> str:
+        return self.kept_as or self.name
 
 
 DATA_SOURCES = "data_sources"
+RECORDS_PER_REQUEST = 20  # of custom data
 
 ORDER_STATUSES = Entity("order_statuses", 100)
 CATEGORIES = Entity("categories", 100)
@@ -27,20 +40,36 @@ MANUFACTURERS = Entity("manufacturers", 100)
 CUSTOMERS = Entity("customers", 50)
 PRODUCTS = Entity("products", 50)
 ORDERS = Entity("orders", 50)
-POS_PROFILES = Entity("pos_profiles", 20)
+POS_PROFILES = Entity("pos_profiles", RECORDS_PER_REQUEST, definition="pos_profile")
 
 ENTITIES = (ORDER_STATUSES, CATEGORIES, MANUFACTURERS, CUSTOMERS, PRODUCTS, ORDERS, POS_PROFILES)
 EVENTS = "events"  # no records: triggered one by one, only where the shop has some
 NAMES = (DATA_SOURCES, *(entity.name for entity in ENTITIES), EVENTS)
 
 
-def names_of(shop: Shop) -> tuple[str, ...]:
-    """What is delivered of this shop, in its order."""
-    return NAMES if shop.events else tuple(name for name in NAMES if name != EVENTS)
+def custom_entity(declared: CustomData) -> Entity:
+    """The records of a declaration of `custom_data`. The till's stock is kept as `pos_stock` already."""
+    kept_as = "pos_stock_records" if declared.name == "pos_stock" else None
+    return Entity(declared.name, RECORDS_PER_REQUEST, definition=declared.name, kept_as=kept_as)
+
+
+def custom_of_shop(shop: Shop) -> list[Entity]:
+    """A shop's own custom data, each after what it relates to."""
+    return [custom_entity(declared) for declared in in_order(shop.custom_data)]
+
+
+def of_shop(shop: Shop) -> list[Entity]:
+    """Every entity of a shop: those of all shops, then its own custom data."""
+    return [*ENTITIES, *custom_of_shop(shop)]
+
+
+def names_of(shop: Shop) -> list[str]:
+    """What is delivered of a shop, the data sources first and what ShopiMind is told of it last."""
+    return [DATA_SOURCES, *(entity.name for entity in of_shop(shop)), *([EVENTS] if shop.events else [])]
 
 
 def resource_of(crm: ShopiMind, entity: Entity) -> SyncedList:
-    """Where an entity is saved and listed. Profiles are not among them: their place depends on their definition."""
+    """Where an entity is saved and listed. The place of custom data depends on its definition: see `connector.shop_definitions`."""
     return {
         ORDER_STATUSES: crm.orders_statuses,
         CATEGORIES: crm.products_categories,

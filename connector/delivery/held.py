@@ -20,7 +20,7 @@ from connector.shopimind.resources import PAGE, Listed
 # What of a listed record is compared. Absent from the list, or not to be read: null.
 HELD = pa.schema(
     [
-        pa.field("external_id", pa.string()),  # null where the list does not repeat our id (profiles)
+        pa.field("external_id", pa.string()),  # null where the list does not repeat our id (custom data)
         pa.field("source", pa.int64()),  # its `id_data_source`
         pa.field("cents", pa.int64()),  # its `amount`
         pa.field("currency", pa.string()),
@@ -29,7 +29,7 @@ HELD = pa.schema(
 )
 NO_SOURCE = -1  # the list says that the record has no data source
 
-# A profile is listed under the number that ShopiMind gave its contact, which nobody here knows.
+# Custom data is listed under numbers that ShopiMind gave (to a profile's contact, say), which nobody here knows.
 _ID = {
     entities.ORDER_STATUSES: "status_id",
     entities.CATEGORIES: "category_id",
@@ -55,7 +55,7 @@ def held_by_crm(
 ) -> pa.Table:
     """`HELD`: the listed records under one of the sources, or with an id that is ours (`owns`), each id once.
 
-    `definition` is the definition whose records the profiles are, if there is one; `progress` is told the rows of each page. Raises
+    `definition` is the definition whose records custom data is, if there is one; `progress` is told the rows of each page. Raises
     `ShopiMindError`.
     """
     ours = set(sources)
@@ -75,7 +75,7 @@ def held_by_crm(
 
 
 def _pages_of(crm: ShopiMind, entity: Entity, definition: int | None, in_flight: int) -> Iterator[list[dict[str, Any]]]:
-    if entity is not entities.POS_PROFILES:
+    if entity.definition is None:
         yield from pages(entities.resource_of(crm, entity), in_flight)
     elif definition is not None:
         yield from pages(crm.custom_data_records.of(definition), in_flight)

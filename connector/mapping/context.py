@@ -23,6 +23,7 @@ class StoreInfo:
     currency: str  # as the till has it, cleaned, upper case
     time_zone: str  # always a zone that exists
     zone_assumed: bool = False  # the till gave none
+    warehouse_id: int | None = None  # what is sold there is taken from
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def shop_context(shop: Shop, first_day: date, stores: pa.Table) -> ShopContext:
                 currency=clean(row["currency"]).upper(),
                 time_zone=zone if times.zone(zone) else default_zone,
                 zone_assumed=times.zone(zone) is None,
+                warehouse_id=row["warehouse_id"],
             )
             for row, zone in zip(rows, zones, strict=True)
         ),

@@ -12,5 +12,6 @@ MAPPING_VERSION = 1
 
 def edition(shop: Shop) -> str:
     """A word that differs when the mapping's version, or anything in `shops.yaml` that mapping depends on, does."""
-    decides = shop.model_dump_json(include={"lang", "country", "identifiers", "rules"})
+    named = {"lang", "country", "identifiers", "rules"}
+    decides = shop.model_dump_json(include=named | {"custom_data"} if shop.custom_data else named)
     return digest_bytes(f"{MAPPING_VERSION} {decides}".encode()).hex()

@@ -92,6 +92,35 @@ def customer_facts(ctx: ShopContext, groups: pa.Table) -> dict[int, CustomerFact
     return facts
 
 
+# What customers bought in each store: one row per customer and store with an order, or a return that is not sent.
+_STORE_ACTIVITY: list[pa.Field[Any]] = [
+    pa.field("customer_id", pa.int64()),
+    pa.field("store_id", pa.int64()),
+    pa.field("orders_count", pa.int64()),
+    pa.field("cents", pa.int64()),  # less what was given back
+    pa.field("first_order", pa.int64()),  # seconds since 1970 UTC
+    pa.field("last_order", pa.int64()),
+]
+STORE_ACTIVITY = pa.schema(_STORE_ACTIVITY)
+
+
+def store_activity(ctx: ShopContext, groups: pa.Table) -> pa.Table:
+    """`SALE_GROUPS` -> `STORE_ACTIVITY`, by customer and store: as `CustomerFacts`, but in each store's own currency."""
+    found: dict[tuple[int, int], CustomerFacts] = {}
+    for group in _groups(groups):
+        store = ctx.store(group["store_id"])
+        if group["customer_id"] and store is not None and group["currency"] == store.currency:
+            place = (group["customer_id"], store.store_id)
+            _add_money(found.setdefault(place, CustomerFacts()), group)
+    rows = [
+        (*place, facts.orders_count, facts.spent_cents, facts.first_order, facts.last_order)
+        for place, facts in sorted(found.items())
+        if facts.orders_count or facts.returned_cents
+    ]
+    columns = zip(*rows, strict=True) if rows else [()] * len(STORE_ACTIVITY)
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, STORE_ACTIVITY, strict=True)], schema=STORE_ACTIVITY)
+
+
 def _groups(groups: pa.Table) -> Iterator[dict[str, Any]]:
     for batch in groups.select(SALE_GROUPS.names).to_batches(max_chunksize=10_000):
         yield from batch.to_pylist()

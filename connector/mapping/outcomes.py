@@ -39,6 +39,12 @@ class Refusal(StrEnum):
     BAD_POINTS = "not a whole number of points"  # profile
     BAD_CURRENCY = "not a currency"  # sale, product, profile: not three capital letters
     UNKNOWN_STORE = "not one of the till's stores"  # sale: no child source to tag it with
+    BAD_NUMBER = (
+        "not a number that can be sent"  # custom data: not a number, with a fraction where none may be, too large
+    )
+    BAD_OPTION = "not one of the list's options"  # custom data
+    NO_VALUE = "there is no value, and the field needs one"  # custom data: a required field, or a unique key
+    SAME_KEY = "another row has the same unique key"  # custom data: the first of such rows is sent
     LINES_NOT_READ = (
         "the sale's lines were not read"  # sale: no rule skips it, yet the till was not asked for its lines
     )

@@ -66,8 +66,13 @@ def map_profiles(
         payload = _payload(ctx, name, row, of_customer)
         records.send(name, payload, source_store_id=source_store(ctx, of_customer))
 
+    return map_rows(of_delivered(ctx, rows, delivered), "customer_id", external_id, add, _FIELDS)
+
+
+def of_delivered(ctx: ShopContext, rows: pa.Table, delivered: Collection[str]) -> pa.Table:
+    """The rows (with a column `customer_id`) of customers whose external id is in `delivered`."""
     wanted = [_is_delivered(ctx, customer_id, delivered) for customer_id in rows["customer_id"].to_pylist()]
-    return map_rows(rows.filter(pa.array(wanted, pa.bool_())), "customer_id", external_id, add, _FIELDS)
+    return rows.filter(pa.array(wanted, pa.bool_()))
 
 
 def _is_delivered(ctx: ShopContext, customer_id: int | None, delivered: Collection[str]) -> bool:

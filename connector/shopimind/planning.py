@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -184,7 +184,11 @@ class DefinitionSpec:
 
 @dataclass(frozen=True)
 class DefinitionAction:
-    """What a definition needs: creation, activation, the `additions`; or why nothing can be done (`reason`)."""
+    """What a definition needs: creation, activation, the `additions`; or why nothing can be done (`reason`).
+
+    `conflicts` are sentences about fields that are there with another type: nothing can change that, and ShopiMind judges
+    each record.
+    """
 
     id: int | None
     status: str | None
@@ -192,6 +196,7 @@ class DefinitionAction:
     activate: bool = False
     additions: Mapping[str, Any] = field(default_factory=dict)
     reason: str | None = None
+    conflicts: tuple[str, ...] = ()
 
     @property
     def needed(self) -> bool:
@@ -226,7 +231,26 @@ def plan_definition(existing: Iterable[Row], spec: DefinitionSpec) -> Definition
     if status == "inactive":
         reason = f"the definition {spec.name!r} is inactive: activate it in ShopiMind to receive its records"
         return DefinitionAction(number, status, reason=reason)
-    return DefinitionAction(number, status, activate=status != "active", additions=_additions(found, spec))
+    return DefinitionAction(
+        number,
+        status,
+        activate=status != "active",
+        additions=_additions(found, spec),
+        conflicts=tuple(_conflicts(found, spec)),
+    )
+
+
+def _conflicts(found: Row, spec: DefinitionSpec) -> Iterator[str]:
+    listed = found.get("fields")
+    fields = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    there = {_folded(each.get("name")): each.get("type") for each in fields}
+    for each in spec.fields:
+        kind = there.get(_folded(each["name"]))
+        if kind is not None and kind != each["type"]:
+            yield (
+                f"the definition {spec.name!r} has its field {each['name']!r} as {kind} in ShopiMind, not as {each['type']}: "
+                "records that do not fit are refused; give the field another name to have it as declared"
+            )
 
 
 def _additions(found: Row, spec: DefinitionSpec) -> dict[str, Any]:

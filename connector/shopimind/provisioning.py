@@ -154,12 +154,13 @@ def _parent_missing(making: _SourceMaking) -> bool:
 
 @dataclass(frozen=True)
 class DefinitionOutcome:
-    """What became of a definition; only an `active` one takes records."""
+    """What became of a definition; only an `active` one takes records. `conflicts` as in `DefinitionAction`."""
 
     id: int | None
     status: str | None
     outcome: Result
     reason: str | None = None
+    conflicts: tuple[str, ...] = ()
 
 
 def read_definitions(client: ShopiMind) -> list[Row]:
@@ -229,4 +230,4 @@ def ensure_definition(client: ShopiMind, spec: DefinitionSpec) -> DefinitionOutc
     now = making.plan()
     if now.reason:
         return DefinitionOutcome(now.id, now.status, "failed", now.reason)
-    return DefinitionOutcome(now.id, now.status, settled.result, settled.reason)
+    return DefinitionOutcome(now.id, now.status, settled.result, settled.reason, now.conflicts)
