@@ -7,32 +7,36 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from connector.config_checks import check_across, check_consent, check_sign_in, spoken_name, value_at
+from connector.config_checks import check_across, check_consent, check_of_files, check_sign_in, spoken_name, value_at
 from connector.config_document import Document, Mistake, NotADocument, is_plain_key, read_document
 from connector.config_document import Path as Place
+from connector.config_files import FilesAccount, is_website
 from connector.config_models import (
     DEFAULT_SHOPIMIND_URL,
     IDS_PER_SHOP,
+    POS_ACCOUNTS,
     Consent,
-    FromEnvironment,
     Identifiers,
-    PosAccount,
     Rules,
     Shop,
     ShopiMindAccount,
-    check_address,
+    system_of,
 )
+from connector.config_pos import HiboutikAccount, PosAccount
+from connector.config_values import FromEnvironment, Strict, check_address
 
 __all__ = [
     "DEFAULT_SHOPIMIND_URL",
     "IDS_PER_SHOP",
     "ConfigError",
     "Consent",
+    "FilesAccount",
+    "HiboutikAccount",
     "Identifiers",
     "Mistake",
     "PosAccount",
@@ -94,7 +98,7 @@ def load_shops(path: Path, environ: Mapping[str, str] | None = None) -> list[Sho
         document = read_document(_read_text(path), SECRET_KEYS)
     except NotADocument as error:
         raise ConfigError([Mistake(str(path), error.message, error.line)], path) from None
-    shops = _shops_of(document, environ)
+    shops = _shops_of(document, environ, path.absolute().parent)
     if document.mistakes:
         raise ConfigError(sorted(document.mistakes, key=lambda mistake: mistake.line or 0), path)
     return shops
@@ -111,7 +115,7 @@ def _read_text(path: Path) -> str:
         raise NotADocument(f"cannot be read: {reason or type(error).__name__}", None) from None
 
 
-def _shops_of(document: Document, environ: Mapping[str, str]) -> list[Shop]:
+def _shops_of(document: Document, environ: Mapping[str, str], folder: Path) -> list[Shop]:
     raw_shops = _list_of_shops(document)
     shops: list[Shop] = []
     for index, raw in enumerate(raw_shops):
@@ -122,7 +126,9 @@ def _shops_of(document: Document, environ: Mapping[str, str]) -> list[Shop]:
         if isinstance(raw, dict):
             check_sign_in(document, raw.get("pos"), (*place, "pos"))
             check_consent(document, raw.get("rules"), (*place, "rules", "consent"))
+            check_of_files(document, raw, place)
             _take_shopimind_url(document, raw.get("shopimind"), environ)
+            _complete_files(raw, folder)
         shop = _validated(document, raw, place)
         if shop is not None:
             shops.append(shop)
@@ -190,16 +196,31 @@ def _take_shopimind_url(document: Document, account: Any, environ: Mapping[str, 
             document.mistakes.append(mistake)
 
 
+def _complete_files(shop: dict[str, Any], folder: Path) -> None:
+    """Of an export folder: its path from the file's own folder, and where its pages are unless a rule says it."""
+    pos = shop.get("pos")
+    if not isinstance(pos, dict) or system_of(pos) != "files":
+        return
+    if isinstance(pos.get("folder"), str) and pos["folder"].strip():
+        pos["folder"] = str(folder / pos["folder"].strip())
+    rules = {} if shop.get("rules") is None else shop["rules"]
+    if isinstance(rules, dict) and "product_link" not in rules and is_website(pos.get("website")):
+        shop["rules"] = {**rules, "product_link": f"{pos['website'].rstrip('/')}/?product_id={{product_id}}"}
+
+
 def _validated(document: Document, raw: Any, place: Place) -> Shop | None:
     try:
         return Shop.model_validate(raw)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
     for detail in details:
-        where = (*place, *detail["loc"])
+        steps = detail["loc"]
+        if steps[:1] == ("pos",):  # pydantic names the account's system as a step of its own
+            steps = ("pos", *steps[2:])
+        where = (*place, *steps)
         # a default that is made from other keys is not made when one of them is a mistake, which is told anyway
         if detail["type"] != "default_factory_not_called" and not document.is_mistaken(where):
-            document.mistake(where, _sentence(detail, value_at(raw, detail["loc"])))
+            document.mistake(where, _sentence(detail, value_at(raw, steps)))
     return None
 
 
@@ -223,6 +244,8 @@ def _sentence(detail: ErrorDetails, value: Any) -> str:
     if value is None and kind != "missing":
         return "is empty: give it a value or remove the key"
     if kind == "literal_error":
+        if detail["loc"][-1] == "system":
+            return "must be " + " or ".join(POS_ACCOUNTS)
         sentence = "must be " + _one_of(re.findall(r"'([^']*)'", context["expected"]))
     else:
         sentence = _SENTENCES.get(kind, "is not a valid value").format(**context)
@@ -238,14 +261,20 @@ def _one_of(choices: list[str]) -> str:
 
 
 def _known_keys(steps: tuple[str | int, ...]) -> list[str]:
-    models: dict[str | int, type[BaseModel]] = {
-        "shopimind": ShopiMindAccount,
-        "pos": PosAccount,
-        "identifiers": Identifiers,
-        "rules": Rules,
-        "consent": Consent,
-    }
-    return list((models[steps[-1]] if steps else Shop).model_fields)
+    """The keys of the mapping that pydantic's steps lead to."""
+    model: type[Strict] = Shop
+    for step in steps:
+        model = POS_ACCOUNTS.get(str(step)) or _model_under(model, str(step)) or model
+    return list(model.model_fields)
+
+
+def _model_under(model: type[Strict], key: str) -> type[Strict] | None:
+    """The class of the mapping under a key; None where that is decided by the next step (an account's system)."""
+    annotation = model.model_fields[key].annotation
+    found = [
+        each for each in (annotation, *get_args(annotation)) if isinstance(each, type) and issubclass(each, Strict)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _unknown_key(key: str, known: list[str]) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.config_document import Document, Path
-from connector.config_models import IDS_PER_SHOP, Consent, FromEnvironment
+from connector.config_models import IDS_PER_SHOP, Consent, system_of
+from connector.config_values import FromEnvironment
 
 
 def spoken_name(index: int, raw: Any) -> str:
@@ -32,8 +33,8 @@ def _is_given(document: Document, raw: Mapping[str, Any], place: Path, key: str)
 
 
 def check_sign_in(document: Document, pos: Any, place: Path) -> None:
-    """Exactly one way: `login` and `api_key`, or `oauth_token`."""
-    if not isinstance(pos, dict):
+    """Of an account that is signed in to, exactly one way: `login` and `api_key`, or `oauth_token`."""
+    if not isinstance(pos, dict) or system_of(pos) != "hiboutik":
         return
     login, api_key, oauth = (_is_given(document, pos, place, key) for key in ("login", "api_key", "oauth_token"))
     if oauth and (login or api_key):
@@ -59,6 +60,16 @@ def check_consent(document: Document, rules: Any, place: Path) -> None:
                 f"must have exactly one of tag, list and misc; it has {' and '.join(given) or 'none'}",
                 closes=False,
             )
+
+
+def check_of_files(document: Document, shop: Mapping[str, Any], place: Path) -> None:
+    """What an export folder has no use for: its customers' consent is a column."""
+    rules = shop.get("rules")
+    if system_of(shop.get("pos")) == "files" and isinstance(rules, dict) and rules.get("consent") not in (None, "none"):
+        document.mistake(
+            (*place, "rules", "consent"),
+            "is not for system: files: name the column that says it in pos.customers.columns.consents",
+        )
 
 
 @dataclass(frozen=True)
