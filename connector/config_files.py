@@ -5,7 +5,7 @@ A field without a default is one that its file must have; the others are read on
 
 from __future__ import annotations
 
-import codecs
+import io
 import re
 from pathlib import PurePath
 from typing import Annotated, ClassVar, Literal
@@ -24,8 +24,7 @@ def _check_pattern(value: str) -> str:
 
 def _check_encoding(value: str) -> str:
     try:
-        codecs.getincrementaldecoder(value)
-        b"".decode(value)  # bytes to bytes, like zip, is no encoding of text
+        io.TextIOWrapper(io.BytesIO(), encoding=value).close()
     except LookupError:
         raise ValueError("is no encoding that is known; utf-8, cp1252, iso-8859-15 and utf-16 are") from None
     return value
