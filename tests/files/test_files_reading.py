@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -121,17 +120,3 @@ def test_a_decimal_comma(export: Export, open_folder: Open, text: str, price: st
     (page,) = open_folder().products()
     row = page.to_pylist()[0]
     assert (row["price"], row["problems"] is not None) == (price, problem)
-
-
-@pytest.mark.slow
-def test_memory_does_not_grow_with_the_export(export: Export, open_folder: Open) -> None:
-    def peak_after(people: int) -> int:
-        """The most memory this process ever had, in kilobytes, after reading so many customers of 160 bytes."""
-        with export.path("customers").open("w", encoding="cp1252") as file:
-            file.write(csv_text(export.rows["customers"][:1]))
-            file.writelines(f"{n};{'Morvane ' * 16};c{n}@example.org;;\n" for n in range(people))
-        assert sum(page.num_rows for page in open_folder().customers()) == people
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-    little = peak_after(5_000)
-    assert peak_after(200_000) - little < 20_000  # of a file of 30,000
