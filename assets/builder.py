@@ -73,7 +73,7 @@ class AssetBuilder:
     @property
     def pool(self) -> str | None:
         """What keeps two runs from reading the shop's till at once."""
-        return f"hiboutik_{identifier(self.shop)}" if self._pooled else None
+        return f"{self.shop.pos.system}_{identifier(self.shop)}" if self._pooled else None
 
     def asset(
         self,
@@ -123,7 +123,7 @@ class AssetBuilder:
                 op_tags={"dagster/priority": str(-self._made)},
                 check_specs=[checks.spec(check, key) for check in checked],
                 freshness_policy=_FRESH if schema is None else None,
-                kinds={"shopimind"} if schema is None else {"hiboutik", "parquet"} if reads_till else {"parquet"},
+                kinds={"shopimind"} if schema is None else {shop.pos.system, "parquet"} if reads_till else {"parquet"},
                 tags={"shop": shop.key},
             )
             return make(compute)

@@ -167,8 +167,9 @@ def _summary(run: ShopRun) -> Delivered:
         "sales of the last days": showing.sales_chart(run.ctx, run.sales_read.totals(_chart_start(run))),
         "calls to the till": run.calls.spent,
         "calls to ShopiMind": run.crm.attempts,
-        "quota of the month": f"{quota['used']} of {quota['limit']} calls used in {quota['month']}",
     }
+    if quota:
+        metadata["quota of the month"] = f"{quota['used']} of {quota['limit']} calls used in {quota['month']}"
     if status not in ("delivered", "refused"):
         raise Ended(f"{status}. {' '.join([*run.stop_reasons.values(), *run.problems])}", metadata)
     return Delivered(metadata)

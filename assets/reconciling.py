@@ -44,7 +44,7 @@ def reconciling_asset(build: AssetBuilder) -> dg.AssetsDefinition:
             dagster_type=dg.Nothing,
             pool=build.pool,
             op_tags={"dagster/priority": "-1000"},  # after everything else, where somebody chooses all assets
-            kinds={"shopimind", "hiboutik"},
+            kinds={"shopimind", shop.pos.system},
             tags={"shop": shop.key},
         )
         reconciliation: dg.AssetsDefinition = make(compute)
@@ -96,6 +96,6 @@ def _metadata(document: dict[str, Any]) -> dict[str, Any]:
         "status": document["status"],
         **{kind: len(document[kind]) for kind in ("missing", "extra", "different")},
         "sales compared": f"{window.get('from')} to {window.get('to')}",
-        "calls to the till": document["calls"]["hiboutik"],
+        "calls to the till": sum(number for to, number in document["calls"].items() if to != "shopimind"),
         "calls to ShopiMind": document["calls"]["shopimind"],
     }

@@ -26,7 +26,7 @@ def check_shop(run: ShopRun) -> dict[str, Any]:
         stopped = "quota"
         problems.append(str(stop))
     except PosError as error:
-        if str(error) not in problems:  # the check of the rights may have met it already
+        if str(error) not in " ".join(problems):  # the check of the rights may have met it already
             problems.append(str(error))
     try:
         read_sources(run.crm)

@@ -5,30 +5,40 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from connector.config_checks import check_across, check_consent, check_events, check_sign_in, spoken_name, value_at
+from connector.config_checks import (
+    check_across,
+    check_consent,
+    check_events,
+    check_of_files,
+    check_sign_in,
+    spoken_name,
+    value_at,
+)
 from connector.config_custom_data import CustomData, CustomField, check_custom_data
 from connector.config_document import Document, Mistake, NotADocument, is_plain_key, read_document
 from connector.config_document import Path as Place
+from connector.config_events import EventType
+from connector.config_files import FilesAccount, is_website
 from connector.config_models import (
     DEFAULT_SHOPIMIND_URL,
     IDS_PER_SHOP,
+    POS_ACCOUNTS,
     Consent,
-    EventType,
-    FromEnvironment,
     Identifiers,
-    PosAccount,
     Rules,
     Shop,
     ShopiMindAccount,
-    check_address,
+    system_of,
 )
+from connector.config_pos import HiboutikAccount, PosAccount
+from connector.config_values import FromEnvironment, Strict, check_address
 
 __all__ = [
     "DEFAULT_SHOPIMIND_URL",
@@ -38,6 +48,8 @@ __all__ = [
     "CustomData",
     "CustomField",
     "EventType",
+    "FilesAccount",
+    "HiboutikAccount",
     "Identifiers",
     "Mistake",
     "PosAccount",
@@ -99,7 +111,7 @@ def load_shops(path: Path, environ: Mapping[str, str] | None = None) -> list[Sho
         document = read_document(_read_text(path), SECRET_KEYS)
     except NotADocument as error:
         raise ConfigError([Mistake(str(path), error.message, error.line)], path) from None
-    shops = _shops_of(document, environ)
+    shops = _shops_of(document, environ, path.absolute().parent)
     if document.mistakes:
         raise ConfigError(sorted(document.mistakes, key=lambda mistake: mistake.line or 0), path)
     return shops
@@ -116,7 +128,7 @@ def _read_text(path: Path) -> str:
         raise NotADocument(f"cannot be read: {reason or type(error).__name__}", None) from None
 
 
-def _shops_of(document: Document, environ: Mapping[str, str]) -> list[Shop]:
+def _shops_of(document: Document, environ: Mapping[str, str], folder: Path) -> list[Shop]:
     raw_shops = _list_of_shops(document)
     shops: list[Shop] = []
     for index, raw in enumerate(raw_shops):
@@ -129,7 +141,9 @@ def _shops_of(document: Document, environ: Mapping[str, str]) -> list[Shop]:
             check_consent(document, raw.get("rules"), (*place, "rules", "consent"))
             check_events(document, raw, place)
             check_custom_data(document, raw.get("custom_data"), (*place, "custom_data"))
+            check_of_files(document, raw, place)
             _take_shopimind_url(document, raw.get("shopimind"), environ)
+            _complete_files(raw, folder)
         shop = _validated(document, raw, place)
         if shop is not None:
             shops.append(shop)
@@ -197,16 +211,31 @@ def _take_shopimind_url(document: Document, account: Any, environ: Mapping[str, 
             document.mistakes.append(mistake)
 
 
+def _complete_files(shop: dict[str, Any], folder: Path) -> None:
+    """Of an export folder: its path from the file's own folder, and where its pages are unless a rule says it."""
+    pos = shop.get("pos")
+    if not isinstance(pos, dict) or system_of(pos) != "files":
+        return
+    if isinstance(pos.get("folder"), str) and pos["folder"].strip():
+        pos["folder"] = str(folder / pos["folder"].strip())
+    rules = {} if shop.get("rules") is None else shop["rules"]
+    if isinstance(rules, dict) and "product_link" not in rules and is_website(pos.get("website")):
+        shop["rules"] = {**rules, "product_link": f"{pos['website'].rstrip('/')}/?product_id={{product_id}}"}
+
+
 def _validated(document: Document, raw: Any, place: Place) -> Shop | None:
     try:
         return Shop.model_validate(raw)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
     for detail in details:
-        where = (*place, *detail["loc"])
+        steps = detail["loc"]
+        if steps[:1] == ("pos",):  # pydantic names the account's system as a step of its own
+            steps = ("pos", *steps[2:])
+        where = (*place, *steps)
         # a default that is made from other keys is not made when one of them is a mistake, which is told anyway
         if detail["type"] != "default_factory_not_called" and not document.is_mistaken(where):
-            document.mistake(where, _sentence(detail, value_at(raw, detail["loc"])))
+            document.mistake(where, _sentence(detail, value_at(raw, steps)))
     return None
 
 
@@ -234,6 +263,8 @@ def _sentence(detail: ErrorDetails, value: Any) -> str:
     if value is None and kind != "missing":
         return "is empty: give it a value or remove the key"
     if kind == "literal_error":
+        if detail["loc"][-1] == "system":
+            return "must be " + " or ".join(POS_ACCOUNTS)
         sentence = "must be " + _one_of(re.findall(r"'([^']*)'", context["expected"]))
     else:
         sentence = _SENTENCES.get(kind, "is not a valid value").format(**context)
@@ -249,18 +280,25 @@ def _one_of(choices: list[str]) -> str:
 
 
 def _known_keys(steps: tuple[str | int, ...]) -> list[str]:
-    models: dict[str, type[BaseModel]] = {
-        "shopimind": ShopiMindAccount,
-        "pos": PosAccount,
-        "identifiers": Identifiers,
-        "rules": Rules,
-        "consent": Consent,
-        "events": EventType,
-        "custom_data": CustomData,
-        "fields": CustomField,
-    }
-    named = [step for step in steps if isinstance(step, str)]
-    return list((models[named[-1]] if named else Shop).model_fields)
+    """The keys of the mapping that pydantic's steps lead to."""
+    model: type[Strict] = Shop
+    for step in steps:
+        if isinstance(step, str):  # the others are places in a list
+            model = POS_ACCOUNTS.get(step) or _model_under(model, step) or model
+    return list(model.model_fields)
+
+
+def _model_under(model: type[Strict], key: str) -> type[Strict] | None:
+    """The class of the mapping under a key; None where that is decided by the next step (an account's system)."""
+    found = list(_models_in(model.model_fields[key].annotation)) if key in model.model_fields else []
+    return found[0] if len(found) == 1 else None
+
+
+def _models_in(annotation: Any) -> Iterator[type[Strict]]:
+    if isinstance(annotation, type) and issubclass(annotation, Strict):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def _unknown_key(key: str, known: list[str]) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.config_document import Document, Path
-from connector.config_models import IDS_PER_SHOP, PURCHASE, PURCHASE_PROPERTIES, Consent, FromEnvironment
+from connector.config_events import PURCHASE, PURCHASE_PROPERTIES
+from connector.config_models import IDS_PER_SHOP, Consent, system_of
+from connector.config_values import FromEnvironment
 
 
 def spoken_name(index: int, raw: Any) -> str:
@@ -35,8 +37,8 @@ def _is_given(document: Document, raw: Mapping[str, Any], place: Path, key: str)
 
 
 def check_sign_in(document: Document, pos: Any, place: Path) -> None:
-    """Exactly one way: `login` and `api_key`, or `oauth_token`."""
-    if not isinstance(pos, dict):
+    """Of an account that is signed in to, exactly one way: `login` and `api_key`, or `oauth_token`."""
+    if not isinstance(pos, dict) or system_of(pos) != "hiboutik":
         return
     login, api_key, oauth = (_is_given(document, pos, place, key) for key in ("login", "api_key", "oauth_token"))
     if oauth and (login or api_key):
@@ -88,6 +90,16 @@ def _entries(raw: Any) -> list[Any]:
 def _code_name(event: Any) -> str | None:
     found = event if isinstance(event, str) else value_at(event, ("code_name",))
     return str(found) if isinstance(found, str) else None
+
+
+def check_of_files(document: Document, shop: Mapping[str, Any], place: Path) -> None:
+    """What an export folder has no use for: its customers' consent is a column."""
+    rules = shop.get("rules")
+    if system_of(shop.get("pos")) == "files" and isinstance(rules, dict) and rules.get("consent") not in (None, "none"):
+        document.mistake(
+            (*place, "rules", "consent"),
+            "is not for system: files: name the column that says it in pos.customers.columns.consents",
+        )
 
 
 @dataclass(frozen=True)

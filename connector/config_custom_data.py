@@ -7,12 +7,13 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from connector.config_built_ins import BUILT_INS
 from connector.config_document import Document, Path
 from connector.config_expressions import Expression, NotAnExpression, ValueType, parse
 from connector.config_rows import ROW_KINDS, RowKind
+from connector.config_values import Strict
 
 SOURCE_FIELD = "id_data_source"  # every record has it, and no declaration
 PROFILE = "pos_profile"  # the definition that every shop has
@@ -67,11 +68,7 @@ Name = Annotated[str, AfterValidator(_check_name)]
 Line = Annotated[str, AfterValidator(_check_text)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class CustomField(_Strict):
+class CustomField(Strict):
     """One field: what ShopiMind is told of it, and the expression that gives its value (`connector.config_expressions`).
 
     `relates_to` is `contacts`, `products` or the name of another definition of the shop.
@@ -86,7 +83,7 @@ class CustomField(_Strict):
     relates_to: Line | None = None
 
 
-class CustomData(_Strict):
+class CustomData(Strict):
     """One definition in ShopiMind and the rows that fill it. `source`: which data source tags a record, None: as usual."""
 
     name: Name

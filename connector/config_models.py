@@ -6,58 +6,20 @@ import re
 import string
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import pycountry
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
 from connector.config_custom_data import CustomDataList
-from connector.http import check_base_url
+from connector.config_events import EventList
+from connector.config_files import FilesAccount
+from connector.config_pos import HiboutikAccount
+from connector.config_values import Address, Day, Secret, Strict, Text, WholeNumber, host_of, matching
 
 HIGHEST_ID = 2**31 - 1  # the largest integer id that ShopiMind is given
 IDS_PER_SHOP = 100_000_000  # a shop owns offset .. offset + 99,999,999
 
 DEFAULT_SHOPIMIND_URL = "https://core.shopimind.com"
-
-
-class FromEnvironment(str):
-    """Text that `${NAME}` gave: YAML never typed it, so a number may be read out of it."""
-
-
-def _matching(pattern: str, sentence: str) -> AfterValidator:
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(sentence)
-        return str(value)
-
-    return AfterValidator(check)
-
-
-def _check_text(value: str) -> str:
-    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in value):
-        raise ValueError("must not contain control characters or line breaks")
-    if not value.strip():
-        raise ValueError("must not be empty")
-    return value.strip()
-
-
-def _check_login(value: str) -> str:
-    if ":" in value:
-        raise ValueError("must not contain ':' (it ends the login in HTTP basic authentication)")
-    return value
-
-
-def _check_secret(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if not text:
-        raise ValueError("must not be empty")
-    if not re.fullmatch(r"[!-~]+", text):
-        raise ValueError(
-            "has a character that no token has: white space, a line break, a control or non-ASCII character"
-        )
-    return value
 
 
 def _check_lang(value: str) -> str:
@@ -72,22 +34,6 @@ def _check_country(value: str) -> str:
     return str(value)
 
 
-def check_address(value: str) -> str:
-    """The base URL of an API, without trailing slashes. Raises `ValueError`, whose message does not quote it."""
-    # urlsplit's own messages quote the address, which may carry a password
-    if not re.fullmatch(r"[!-~]+", value) or _host_of(value) is None:
-        raise ValueError("must be an address like https://host/path")
-    return check_base_url(value)
-
-
-def _host_of(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        return parts.hostname if parts.port != 0 else None
-    except ValueError:
-        return None
-
-
 def _check_product_link(value: str) -> str:
     allowed = {"account", "product_id"}
     try:
@@ -97,32 +43,9 @@ def _check_product_link(value: str) -> str:
     if any(name not in allowed or spec or conversion for name, spec, conversion in fields):
         raise ValueError("may only use {account} and {product_id}")
     filled = value.format(account="a", product_id=1)
-    if not filled.startswith("https://") or not re.fullmatch(r"[!-~]+", filled) or _host_of(filled) is None:
+    if not filled.startswith("https://") or not re.fullmatch(r"[!-~]+", filled) or host_of(filled) is None:
         raise ValueError("must be an https address, like https://shop.example/{product_id}")
     return str(value)
-
-
-def _read_whole_number(value: Any) -> Any:
-    if isinstance(value, FromEnvironment) and re.fullmatch(r"-?[0-9]{1,18}", value):
-        return int(value)
-    return value
-
-
-def _read_flag(value: Any) -> Any:
-    if isinstance(value, FromEnvironment):
-        return {"true": True, "false": False}.get(value, value)
-    return value
-
-
-def _read_day(value: Any) -> date:
-    if type(value) is date:
-        return value
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError("is not a day of the calendar") from None
-    raise ValueError("must be a day like 2024-01-01")
 
 
 def _check_not_future(value: date) -> date:
@@ -151,20 +74,7 @@ def _empty_mapping(value: Any) -> Any:
     return {} if value is None else value
 
 
-Text = Annotated[str, AfterValidator(_check_text)]
-Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
-Address = Annotated[str, AfterValidator(check_address)]
-WholeNumber = Annotated[int, BeforeValidator(_read_whole_number), Field(strict=True)]
-Flag = Annotated[bool, BeforeValidator(_read_flag), Field(strict=True)]
-Day = Annotated[date, BeforeValidator(_read_day)]
-
-
-class _Strict(BaseModel):
-    # hide_input_in_errors: a validation error must never print what stood in the file
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Consent(_Strict):
+class Consent(Strict):
     """Where the merchant keeps a customer's agreement to be written to. Exactly one of the three."""
 
     tag: Text | None = None
@@ -172,7 +82,7 @@ class Consent(_Strict):
     misc: Text | None = None
 
 
-class Rules(_Strict):
+class Rules(Strict):
     """Section 5 of the contract; every rule has a default."""
 
     customers_without_email: Literal["skip", "send"] = "skip"
@@ -189,95 +99,47 @@ class Rules(_Strict):
     )
 
 
-# What a sale offers to an event; connector.mapping.sale_events says what each is.
-SaleProperty = Literal[
-    "total",
-    "total_without_tax",
-    "currency",
-    "store",
-    "store_id",
-    "order_id",
-    "reference",
-    "items",
-    "day",
-    "closed_at",
-]
-PURCHASE = "pos_purchase"  # the event that need not be described
-PURCHASE_PROPERTIES = ("total", "currency", "store", "order_id", "items")
-_PURCHASE: dict[str, Any] = {"name": "Purchase in a store", "properties": PURCHASE_PROPERTIES}
-
-
-def _described_event(value: Any) -> Any:
-    """An event as a mapping of all its keys: the built-in one may be named only, or lack its name and properties."""
-    if isinstance(value, str):
-        if value != PURCHASE:
-            raise ValueError(
-                f"is not a built-in event, of which there is {PURCHASE}; describe it with code_name, name and properties"
-            )
-        return {"code_name": PURCHASE, **_PURCHASE}
-    if isinstance(value, dict) and value.get("code_name") == PURCHASE:
-        return {**_PURCHASE, **value}
-    return value
-
-
-def _check_properties(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not value:
-        raise ValueError("must name at least one property")
-    if len(set(value)) < len(value):
-        raise ValueError("names a property twice")
-    return value
-
-
-class EventType(_Strict):
-    """One kind of event that ShopiMind is told of once per sale. `code_name` is its key there, as it is written here."""
-
-    code_name: Annotated[str, _matching(r"[a-z][a-z0-9_]{0,49}", "must be 1 to 50 of a-z, 0-9 and '_', a letter first")]
-    name: Text
-    properties: Annotated[tuple[SaleProperty, ...], AfterValidator(_check_properties)]
-    consent: Flag = False  # only for customers whom the rule `consent` grants it
-    at_least_once: Flag = False  # repeat what may have been triggered already, rather than lose it
-    max_age_hours: Annotated[WholeNumber, Field(gt=0, le=168)] = 6  # from the sale's closing to the trigger
-
-
-class Identifiers(_Strict):
+class Identifiers(Strict):
     """How the shop's ids are kept apart from everyone else's in ShopiMind."""
 
-    prefix: Annotated[str, _matching(r"[A-Za-z0-9_-]{1,16}", "must be 1 to 16 letters, digits, '_' or '-'")]
+    prefix: Annotated[str, matching(r"[A-Za-z0-9_-]{1,16}", "must be 1 to 16 letters, digits, '_' or '-'")]
     offset: Annotated[WholeNumber, AfterValidator(_check_offset)]
 
 
-class ShopiMindAccount(_Strict):
+class ShopiMindAccount(Strict):
     access_token: Secret
     base_url: Address = DEFAULT_SHOPIMIND_URL
 
 
-class PosAccount(_Strict):
-    """Either `login` and `api_key`, or `oauth_token`: a loaded shop has exactly one of the two."""
-
-    system: Literal["hiboutik"]
-    account: Annotated[
-        str, _matching(r"[A-Za-z0-9-]+", "must be letters, digits or '-': the part before .hiboutik.com")
-    ]
-    login: Annotated[Text, AfterValidator(_check_login)] | None = None
-    api_key: Secret | None = None
-    oauth_token: Secret | None = None
-    base_url: Address = Field(default_factory=lambda data: f"https://{data.get('account', '')}.hiboutik.com/api")
-    monthly_calls: Annotated[WholeNumber, Field(gt=0)] = 10_000  # per store
+POS_ACCOUNTS: dict[str, type[HiboutikAccount] | type[FilesAccount]] = {
+    "hiboutik": HiboutikAccount,
+    "files": FilesAccount,
+}
 
 
-class Shop(_Strict):
+def system_of(pos: Any) -> str:
+    """By which system's keys an account is checked; what names none that exists, by those it looks most like."""
+    system = pos.get("system") if isinstance(pos, dict) else getattr(pos, "system", None)
+    if system in POS_ACCOUNTS:
+        return str(system)
+    return "files" if isinstance(pos, dict) and "folder" in pos else "hiboutik"
+
+
+class Shop(Strict):
     """One tenant: one ShopiMind installation fed by one POS account."""
 
-    key: Annotated[str, _matching(r"[a-z0-9-]{1,40}", "must be 1 to 40 lower-case letters, digits or '-'")]
+    key: Annotated[str, matching(r"[a-z0-9-]{1,40}", "must be 1 to 40 lower-case letters, digits or '-'")]
     label: Text
     lang: Annotated[str, AfterValidator(_check_lang)]
     country: Annotated[str, AfterValidator(_check_country)] = "FR"
     shopimind: ShopiMindAccount
-    pos: PosAccount
+    pos: Annotated[
+        Annotated[HiboutikAccount, Tag("hiboutik")] | Annotated[FilesAccount, Tag("files")], Discriminator(system_of)
+    ]
     identifiers: Identifiers
     # None: 365 days before the first sync, remembered from then on
     first_day: Annotated[Day, AfterValidator(_check_not_future)] | None = None
     rules: Annotated[Rules, BeforeValidator(_empty_mapping)] = Rules()
     # none unless asked for: an event can start a campaign
-    events: tuple[Annotated[EventType, BeforeValidator(_described_event)], ...] = ()
+    events: EventList = ()
     custom_data: CustomDataList = ()  # definitions beside pos_profile

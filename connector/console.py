@@ -210,7 +210,8 @@ def complain(errors: Iterable[dict[str, str]]) -> None:
 def _say_shop(shop: dict[str, Any]) -> None:
     calls, quota = shop.get("calls"), shop.get("quota")
     if calls:
-        out.print(f"calls: {calls['hiboutik']} to the till, {calls['shopimind']} to ShopiMind", highlight=False)
+        to_the_till = sum(number for to, number in calls.items() if to != "shopimind")
+        out.print(f"calls: {to_the_till} to the till, {calls['shopimind']} to ShopiMind", highlight=False)
     if quota:
         pace = f"; at this pace {quota['forecast']} by its end" if "forecast" in quota else ""
         out.print(f"quota: {quota['used']} of {quota['limit']} calls used in {quota['month']}{pace}")

@@ -110,7 +110,7 @@ def plan_shop(run: ShopRun, days: Sequence[str], only: Sequence[str]) -> dict[st
         "status": status,
         "message": " ".join([*run.stop_reasons.values(), *run.problems]) or None,
         "entities": plan.rows,
-        "calls": {"hiboutik": run.calls.spent, "shopimind": plan.calls},
+        "calls": run.calls_made(plan.calls),
         "quota": run.quota(),
     }
 
@@ -397,7 +397,7 @@ def _planned(
             "status": "failed",
             "message": str(held),
             "entities": [],
-            "calls": {"hiboutik": 0, "shopimind": 0},
+            "calls": run.calls_made(),
             "quota": run.quota(),
         }
     finally:

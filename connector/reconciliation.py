@@ -118,7 +118,7 @@ class Reconciliation:
             "missing": self.missing,
             "extra": self.extra,
             "different": self.different,
-            "calls": {"hiboutik": run.calls.spent, "shopimind": run.crm.attempts if "crm" in run.__dict__ else 0},
+            "calls": run.calls_made(),
             "quota": run.quota(),
         }
 

@@ -108,7 +108,7 @@ def _replay_shop(shop: Shop, state: State, filters: Filters, watch: Watch, stop:
 
 
 def _nothing(shop: Shop) -> dict[str, Any]:
-    calls = {"hiboutik": 0, "shopimind": 0}
+    calls = {shop.pos.system: 0, "shopimind": 0}
     return {"shop": shop.key, "status": "delivered", "message": None, "entities": [], "calls": calls}
 
 
@@ -157,13 +157,12 @@ class _Replay:
             for (name, store_id), counts in sorted(self.counts.items(), key=lambda item: item[0][1] or 0)
             if name == entity
         ]
-        calls = {"hiboutik": 0, "shopimind": self.run.crm.attempts if "crm" in self.run.__dict__ else 0}
         return {
             "shop": self.run.shop.key,
             "status": self._status(),
             "message": " ".join(self._sentences()) or None,
             "entities": rows,
-            "calls": calls,
+            "calls": self.run.calls_made(),
         }
 
     def _status(self) -> Status:

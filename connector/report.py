@@ -31,7 +31,7 @@ def shop_report(run: ShopRun, only: Sequence[str]) -> dict[str, Any]:
         "status": last.get("status") or "failed",
         "message": last.get("message"),
         "entities": rows,
-        "calls": {"hiboutik": last.get("calls_till", 0), "shopimind": last.get("calls_shopimind", 0)},
+        "calls": {run.shop.pos.system: last.get("calls_till", 0), "shopimind": last.get("calls_shopimind", 0)},
         "quota": last.get("quota") or run.quota(),
     }
 

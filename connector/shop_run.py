@@ -39,6 +39,7 @@ from connector.state.sealing import Sealer
 
 SYNC_LEASE = "sync"  # one run at a time over a shop
 DEFAULT_HISTORY = timedelta(days=365)
+_NEVER_REACHED = 1_000_000  # the monthly calls of a till that costs none: its count stays at zero
 
 Progress = Callable[[str, int, int | None], None]  # what, how many done, of how many (None: unknown)
 
@@ -107,11 +108,12 @@ class ShopRun:
         self.sales_read = SalesRead(db, key)
         self.installation = Installation(db, key, clock=self.clock)
         self.log = RunLog(db)
-        self.memory = Memory(db, self.shop.pos.account)
+        pos = self.shop.pos
+        self.memory = Memory(db, pos.state_key)
         self.calls = MonthlyCalls(
             db,
-            self.shop.pos.account,
-            monthly_calls=self.shop.pos.monthly_calls,
+            pos.state_key,
+            monthly_calls=pos.monthly_calls or _NEVER_REACHED,
             memory=self.memory,
             clock=self.clock,
         )
@@ -254,7 +256,6 @@ class ShopRun:
 
     def finish(self, status: str) -> None:
         """Closes the run's entry in the run log."""
-        quota = self.calls.usage()
         message = " ".join([*self.stop_reasons.values(), *self.problems]) or None
         self.log.finish(
             self.run_id,
@@ -263,10 +264,19 @@ class ShopRun:
             message,
             calls_till=self.calls.spent,
             calls_shopimind=self.crm.attempts if "crm" in self.__dict__ else 0,
-            quota={"month": quota.month, "used": quota.used, "limit": quota.limit},
+            quota=self.quota(),
             at=int(self.clock()),
         )
 
-    def quota(self) -> dict[str, Any]:
+    def calls_made(self, shopimind: int | None = None) -> dict[str, int]:
+        """The run's calls so far, those to the till under the name of its system; `shopimind` where it knows better."""
+        if shopimind is None:
+            shopimind = self.crm.attempts if "crm" in self.__dict__ else 0
+        return {self.shop.pos.system: self.calls.spent, "shopimind": shopimind}
+
+    def quota(self) -> dict[str, Any] | None:
+        """The month's calls to the till; None for one whose reading costs none."""
+        if self.shop.pos.monthly_calls is None:
+            return None
         usage = self.calls.usage()
         return {"month": usage.month, "used": usage.used, "limit": usage.limit}

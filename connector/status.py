@@ -55,7 +55,7 @@ def status_of_shop(run: ShopRun) -> dict[str, Any]:
         "message": last["message"] if last else None,
         "last_run": datetime.fromtimestamp(last["started_at"], UTC).isoformat() if last else None,
         "days_waiting": _days_waiting(run),
-        "quota": {**run.quota(), "forecast": _forecast(run)},
+        "quota": {**quota, "forecast": _forecast(run)} if (quota := run.quota()) else None,
         "entities": rows,
         **({"events": _events(run)} if run.shop.events else {}),
     }

@@ -139,10 +139,9 @@ def _died(ended: _Running) -> tuple[str, Report]:
     try:
         return _left_behind(ended.request, message)
     except (StateError, ConfigError) as error:
-        none = {"hiboutik": 0, "shopimind": 0}
         told = message if str(error) in message else f"{message} {error}"
         report = {"shop": ended.request.shop, "status": "failed", "message": told, "entities": []}
-        return "", {**report, "calls": none, "quota": None}
+        return "", {**report, "calls": None, "quota": None}
 
 
 def _left_behind(request: SyncRequest, message: str) -> tuple[str, Report]:

@@ -32,6 +32,7 @@ class ShopContext:
 
     key: str
     account: str
+    website: str  # where the till's pages of products and categories are
     lang: str
     country: str
     label: str
@@ -88,6 +89,7 @@ def shop_context(shop: Shop, first_day: date, stores: pa.Table) -> ShopContext:
     return ShopContext(
         key=shop.key,
         account=shop.pos.account,
+        website=shop.pos.website,
         lang=shop.lang,
         country=shop.country,
         label=clean(shop.label),

@@ -47,7 +47,7 @@ def map_categories(ctx: ShopContext, rows: pa.Table) -> pa.Table:
                 "parent_category_id": (
                     identifiers.number_id(ctx.identifiers, "parent_category_id", parent) if parent else None
                 ),
-                "link": f"https://{ctx.account}.hiboutik.com/?category_id={row['category_id']}",
+                "link": f"{ctx.website}/?category_id={row['category_id']}",
                 "is_active": row["enabled"] is not False,
                 "created_at": ctx.first_day_at,
                 "updated_at": ctx.first_day_at,

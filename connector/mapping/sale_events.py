@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from connector.config import EventType, Identifiers
-from connector.config_models import SaleProperty
+from connector.config_events import SaleProperty
 
 Order = Mapping[str, Any]  # the payload of an order, as `connector.mapping.orders` makes it
 

@@ -14,7 +14,8 @@ from typing import Any
 from connector.config import Consent
 from connector.pos.hiboutik_calls import HiboutikCalls, NotThere
 from connector.pos.hiboutik_lists import listing
-from connector.pos.hiboutik_rows import CUSTOMER_ID, key_of, text_of, whole_number
+from connector.pos.hiboutik_rows import CUSTOMER_ID, key_of
+from connector.pos.row_reader import text_of, whole_number
 
 _LISTS = "/customers/lists/"
 _MISC_KEYS = ("customers_misc",)

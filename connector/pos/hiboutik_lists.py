@@ -6,9 +6,10 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from connector.pos.hiboutik_calls import HiboutikCalls, NotThere, Rejected
-from connector.pos.hiboutik_rows import Row, key_of
+from connector.pos.hiboutik_rows import key_of
 from connector.pos.paging import PAGE_SIZE, Listing, Page, total_rows
 from connector.pos.protocol import PosError
+from connector.pos.row_reader import Row
 
 
 def listing(

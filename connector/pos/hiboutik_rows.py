@@ -7,107 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP
 from typing import Any
 
+from connector.pos.row_reader import Reader, Row, shown, text_of, whole_number
 from connector.pos.sale_lines import CENT, SoldLine, number
-
-Row = Mapping[str, Any]
 
 CUSTOMER_ID = ("customers_id", "customer_id")
 LINE_ID = ("line_item_id", "detail_commande_id")
 
-_WHOLE = re.compile(r"\s*([0-9]{1,19})(?:\.0+)?\s*", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])", re.ASCII)
-_INT64 = 2**63 - 1
-_SHOWN = 40  # characters of a value in a problem
-
-
-class Reader:
-    """Reads one JSON row. Whatever it cannot type becomes one entry of `problems`, in the till's own words."""
-
-    def __init__(self, row: object) -> None:
-        self._problems: list[str] = []
-        self.row: Row = row if isinstance(row, Mapping) else {}
-        self._is_object = isinstance(row, Mapping)
-        if not self._is_object:
-            self.problem(f"the row is {_shown(row)}, not an object")
-
-    def problem(self, text: str) -> None:
-        self._problems.append(text)
-
-    @property
-    def problems(self) -> str | None:
-        return "; ".join(self._problems) or None
-
-    def has(self, *keys: str) -> bool:
-        return any(key in self.row for key in keys)
-
-    def id(self, *keys: str) -> int | None:
-        """The row's own id, without which it is not one: null and a problem when missing."""
-        key, value = self._first(keys)
-        return self._whole(key, value)
-
-    def link(self, *keys: str) -> int:
-        """The id of another row, 0 = none (also when the key is missing)."""
-        key, value = self._first(keys)
-        if value is None or value == "" or value is False:
-            return 0
-        return self._whole(key, value) or 0
-
-    def flag(self, *keys: str, default: bool = False) -> bool:
-        """0 or 1 (also "0", "1", false, true); `default` when missing."""
-        key, value = self._first(keys)
-        if value is None or value == "":
-            return default
-        if isinstance(value, bool):
-            return value
-        return bool(self._whole(key, value))
-
-    def text(self, *keys: str) -> str:
-        """As the till wrote it; a number as its digits, nothing as ""."""
-        key, value = self._first(keys)
-        if isinstance(value, list | dict):
-            if value:
-                self.problem(f"{key}: is a list or an object, not text")
-            return ""
-        return text_of(value)
-
-    def _first(self, keys: tuple[str, ...]) -> tuple[str, Any]:
-        key = next((key for key in keys if key in self.row), keys[0])
-        return key, self.row.get(key)
-
-    def _whole(self, key: str, value: Any) -> int | None:
-        whole = whole_number(value)
-        if whole is None and self._is_object:
-            self.problem(f"{key}: {_shown(value)} is not a whole number")
-        return whole
-
-
-def whole_number(value: object) -> int | None:
-    """An id as int, from 12, "12", 12.0 or "12.0"; None when it is anything else, negative or beyond 64 bits."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    match = _WHOLE.fullmatch(text_of(value))
-    if match is None or int(match[1]) > _INT64:
-        return None
-    return int(match[1])
-
-
-def text_of(value: object) -> str:
-    """A JSON scalar as text: null and false are "", a float keeps its digits and never has an exponent."""
-    if value is None or value is False:
-        return ""
-    if value is True:
-        return "1"
-    if isinstance(value, float):
-        return format(Decimal(repr(value)), "f")
-    return str(value)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def key_of(*keys: str) -> Any:
@@ -151,7 +60,7 @@ def turnover(row: object, store_id: int) -> dict[str, Any]:
     read = Reader(row)
     day = turnover_day(row)
     if day is None:
-        read.problem(f"date: {_shown(read.row.get('date'))} is not a day")
+        read.problem(f"date: {shown(read.row.get('date'))} is not a day")
     return {
         "store_id": store_id,
         "day": day,
@@ -278,7 +187,7 @@ def detail_lines(detail: Row) -> tuple[list[dict[str, Any]], list[str]]:
     """The lines of a sale's own page, and what of them cannot be typed."""
     items = detail.get("line_items")
     if not isinstance(items, list):
-        return [], [f"line_items: {_shown(items)} is not a list"]
+        return [], [f"line_items: {shown(items)} is not a list"]
     duty_free = whole_number(detail.get("without_taxes")) == 1
     net_prices = whole_number(detail.get("prices_without_taxes")) == 1
     lines, problems = [], []

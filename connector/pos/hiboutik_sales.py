@@ -16,6 +16,7 @@ from connector.pos import hiboutik_rows as wire
 from connector.pos.hiboutik_calls import HiboutikCalls, NotThere, Rejected
 from connector.pos.hiboutik_lists import listing, one
 from connector.pos.protocol import AccountMemory, PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
+from connector.pos.row_reader import Row, whole_number
 from connector.pos.sale_lines import (
     Fits,
     Reading,
@@ -196,10 +197,10 @@ def _bulk_of(sale: Mapping[str, Any], rows: list[Any]) -> _Bulk:
 
 
 def _is_duty_free(header: object) -> bool:
-    return isinstance(header, Mapping) and wire.whole_number(header.get("without_taxes")) == 1
+    return isinstance(header, Mapping) and whole_number(header.get("without_taxes")) == 1
 
 
-def _fill_gaps(row: dict[str, Any], page: wire.Row) -> None:
+def _fill_gaps(row: dict[str, Any], page: Row) -> None:
     """What the list did not say, or not readably, as the sale's own page says it."""
     told = wire.sale(page, row["store_id"], row["day"])
     if number(row["total"]) is None and number(told["total"]) is not None:

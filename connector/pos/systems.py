@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from connector.config import PosAccount, Rules
+from connector.config import FilesAccount, HiboutikAccount, Rules
+from connector.pos.files import ExportFolder
 from connector.pos.hiboutik import Hiboutik
 from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale
 
 
-def open_point_of_sale(account: PosAccount, rules: Rules, counter: CallCounter, memory: AccountMemory) -> PointOfSale:
+def open_point_of_sale(
+    account: HiboutikAccount | FilesAccount, rules: Rules, counter: CallCounter, memory: AccountMemory
+) -> PointOfSale:
     """The reader of one account; `counter` is paid before every call."""
+    if isinstance(account, FilesAccount):
+        return ExportFolder(account)
     return Hiboutik(
         account.account,
         account.base_url,

@@ -202,7 +202,16 @@ def _sale_row(sale: dict[str, Any]) -> dict[str, Any]:
 def _context() -> ShopContext:
     stores = tuple(StoreInfo(n, f"Magasin {n}", "EUR", "Europe/Paris") for n in range(1, BOOKS.stores + 1))
     return ShopContext(
-        NAME, NAME, "fr", "FR", "Bench", Identifiers(prefix=PREFIX, offset=OFFSET), Rules(), FIRST_DAY, stores
+        NAME,
+        NAME,
+        "https://shop.example",
+        "fr",
+        "FR",
+        "Bench",
+        Identifiers(prefix=PREFIX, offset=OFFSET),
+        Rules(),
+        FIRST_DAY,
+        stores,
     )
 
 

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from connector.config import Consent, EventType, Identifiers, PosAccount, Rules, Shop, ShopiMindAccount
+from connector.config import (
+    Consent,
+    EventType,
+    FilesAccount,
+    HiboutikAccount,
+    Identifiers,
+    Rules,
+    Shop,
+    ShopiMindAccount,
+)
+from connector.config_files import AnyFile
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 
@@ -19,6 +30,14 @@ def test_the_pages_example_loads(load):
     load(example[1], environ=dict.fromkeys(names, "a-secret"))
 
 
-@pytest.mark.parametrize("model", [Shop, ShopiMindAccount, PosAccount, Identifiers, Rules, Consent, EventType])
+MODELS = [Shop, ShopiMindAccount, HiboutikAccount, FilesAccount, Identifiers, Rules, Consent, EventType]
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_every_key_is_on_the_page(model):
     assert [key for key in model.model_fields if f"`{key}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize("file", get_args(AnyFile))
+def test_every_column_of_an_export_is_on_the_page(file):
+    assert [key for key in file.model_fields["columns"].annotation.model_fields if f"`{key}`" not in PAGE] == []

@@ -19,7 +19,7 @@ def context(*stores: dict[str, Any], country: str = "FR"):
         lang="fr",
         country=country,
         label=" Maison&nbsp;L&eacute;a ",
-        pos=SimpleNamespace(account="lea"),
+        pos=SimpleNamespace(website="https://shop.example", account="lea"),
         identifiers=Identifiers(prefix="ml_", offset=900_000_000),
         rules=Rules(),
     )

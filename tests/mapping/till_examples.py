@@ -24,6 +24,7 @@ def shop(*stores: StoreInfo, **rules: Any) -> ShopContext:
     return ShopContext(
         key="maison-lea",
         account="maison-lea",
+        website="https://maison-lea.hiboutik.com",
         lang="fr",
         country="FR",
         label="Maison Léa",

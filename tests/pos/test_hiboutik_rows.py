@@ -9,8 +9,9 @@ from loopback_till import Reply, reply
 
 from connector.config import Consent
 from connector.pos import rows
-from connector.pos.hiboutik_rows import detail_lines, is_closed_sale, text_of, whole_number
+from connector.pos.hiboutik_rows import detail_lines, is_closed_sale
 from connector.pos.protocol import PosError, SaleNeeds
+from connector.pos.row_reader import text_of, whole_number
 
 STORE = {"store_id": 1, "store_name": "Centre", "store_warehouse_id": 4, "store_default_currency": "EUR",
          "store_time_zone": "Europe/Paris", "discounts": []}  # fmt: skip

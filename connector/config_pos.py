@@ -1,0 +1,53 @@
+"""What an account of a till is in `shops.yaml`: what every system's has in common, and Hiboutik's own keys."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from connector.config_values import Address, Secret, Strict, Text, WholeNumber, matching
+
+
+def _check_login(value: str) -> str:
+    if ":" in value:
+        raise ValueError("must not contain ':' (it ends the login in HTTP basic authentication)")
+    return value
+
+
+class PosAccount(Strict):
+    """What is known of an account whatever its system; each system's class adds its keys.
+
+    Each also says `monthly_calls` (None: reading it costs no calls, so it has no quota) and `website`, the address
+    under which the pages of products and categories are.
+    """
+
+    system: str
+    account: str
+
+    @property
+    def state_key(self) -> str:
+        """Under which our own state keeps what is known of the account; two systems may both have a `maison-lea`."""
+        return f"{self.system}:{self.account}"
+
+
+class HiboutikAccount(PosAccount):
+    """Either `login` and `api_key`, or `oauth_token`: a loaded shop has exactly one of the two."""
+
+    system: Literal["hiboutik"]
+    account: Annotated[str, matching(r"[A-Za-z0-9-]+", "must be letters, digits or '-': the part before .hiboutik.com")]
+    login: Annotated[Text, AfterValidator(_check_login)] | None = None
+    api_key: Secret | None = None
+    oauth_token: Secret | None = None
+    base_url: Address = Field(default_factory=lambda data: f"https://{data.get('account', '')}.hiboutik.com/api")
+    monthly_calls: Annotated[WholeNumber, Field(gt=0)] = 10_000  # per store
+
+    @property
+    def state_key(self) -> str:
+        """The bare name: it was the only system once, and what was noted then still counts."""
+        return self.account
+
+    @property
+    def website(self) -> str:
+        """Where its pages are."""
+        return f"https://{self.account}.hiboutik.com"

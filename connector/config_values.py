@@ -1,0 +1,98 @@
+"""What a single value of `shops.yaml` may be, whatever key it stands under."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from connector.http import check_base_url
+
+
+class FromEnvironment(str):
+    """Text that `${NAME}` gave: YAML never typed it, so a number may be read out of it."""
+
+
+def matching(pattern: str, sentence: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(sentence)
+        return str(value)
+
+    return AfterValidator(check)
+
+
+def _check_text(value: str) -> str:
+    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in value):
+        raise ValueError("must not contain control characters or line breaks")
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value.strip()
+
+
+def _check_secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text:
+        raise ValueError("must not be empty")
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError(
+            "has a character that no token has: white space, a line break, a control or non-ASCII character"
+        )
+    return value
+
+
+def check_address(value: str) -> str:
+    """The base URL of an API, without trailing slashes. Raises `ValueError`, whose message does not quote it."""
+    # urlsplit's own messages quote the address, which may carry a password
+    if not re.fullmatch(r"[!-~]+", value) or host_of(value) is None:
+        raise ValueError("must be an address like https://host/path")
+    return check_base_url(value)
+
+
+def host_of(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        return parts.hostname if parts.port != 0 else None
+    except ValueError:
+        return None
+
+
+def _read_whole_number(value: Any) -> Any:
+    if isinstance(value, FromEnvironment) and re.fullmatch(r"-?[0-9]{1,18}", value):
+        return int(value)
+    return value
+
+
+def _read_flag(value: Any) -> Any:
+    if isinstance(value, FromEnvironment):
+        return {"true": True, "false": False}.get(value, value)
+    return value
+
+
+def _read_day(value: Any) -> date:
+    if type(value) is date:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("is not a day of the calendar") from None
+    raise ValueError("must be a day like 2024-01-01")
+
+
+Text = Annotated[str, AfterValidator(_check_text)]
+Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
+Address = Annotated[str, AfterValidator(check_address)]
+WholeNumber = Annotated[int, BeforeValidator(_read_whole_number), Field(strict=True)]
+Flag = Annotated[bool, BeforeValidator(_read_flag), Field(strict=True)]
+Day = Annotated[date, BeforeValidator(_read_day)]
+
+
+class Strict(BaseModel):
+    # hide_input_in_errors: a validation error must never print what stood in the file
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
