@@ -10,7 +10,7 @@ from typing import Any
 from connector.delivery import entities
 from connector.delivery.ledger import Held
 from connector.delivery.provisioned import known_sources
-from connector.due_days import days_due, today
+from connector.due_days import today
 from connector.report import store_currencies
 from connector.shop_run import SYNC_LEASE, ShopRun
 from connector.state.leases import living_holder
@@ -81,7 +81,7 @@ def _days_waiting(run: ShopRun) -> int:
     if not store_currencies(run):
         return 0
     complete = run.complete_days()
-    due = days_due(run.ctx, complete, run.started)
+    due = run.days_due()
     today_in = {store.store_id: today(run.ctx, store.store_id, run.started).isoformat() for store in run.ctx.stores}
     return sum(
         any(day < today_in[store_id] and day not in complete[store_id] for store_id in stores)

@@ -1,0 +1,39 @@
+"""How a run over a shop asks another one, which reads history and is in no hurry, to give way."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+from sqlalchemy import delete, select
+
+from connector.state.database import Database, upsert
+from connector.state.leases import this_process
+from connector.state.tables import leases
+
+HISTORY_LEASE = "history"  # held, besides that of the sync, by a run as soon as it reads history
+
+_WAY = "way"  # a row among the leases, which outlives its writer until it is granted or too old
+_ASKED_FOR = 900.0  # seconds
+
+
+def ask_for_way(db: Database, shop: str, *, clock: Callable[[], float] = time.time) -> None:
+    """Whoever reads history of this shop ends it soon, and delivers what was read."""
+    row = {"shop": shop, "entity": _WAY, "holder": this_process(), "token": uuid.uuid4().hex}
+    with db.begin() as connection:
+        upsert(connection, leases, [row | {"expires_at": clock() + _ASKED_FOR}])
+
+
+def way_is_asked(db: Database, shop: str, *, clock: Callable[[], float] = time.time) -> bool:
+    """Whether somebody waits for the run that asks this."""
+    query = select(leases.c.expires_at).where(leases.c.shop == shop, leases.c.entity == _WAY)
+    with db.read() as connection:
+        expires_at = connection.execute(query).scalar()
+    return expires_at is not None and expires_at > clock()
+
+
+def way_was_given(db: Database, shop: str) -> None:
+    """For the run that asked, or any other that has the shop now: nobody waits for it yet."""
+    with db.begin() as connection:
+        connection.execute(delete(leases).where(leases.c.shop == shop, leases.c.entity == _WAY))
