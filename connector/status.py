@@ -10,7 +10,7 @@ from typing import Any
 from connector.delivery import entities
 from connector.delivery.ledger import Held
 from connector.delivery.provisioned import known_sources
-from connector.due_days import today
+from connector.due_days import recent_from, today
 from connector.report import store_currencies
 from connector.shop_run import SYNC_LEASE, ShopRun
 from connector.state.leases import living_holder
@@ -48,6 +48,7 @@ def status_of_shop(run: ShopRun) -> dict[str, Any]:
         "message": last["message"] if last else None,
         "last_run": datetime.fromtimestamp(last["started_at"], UTC).isoformat() if last else None,
         "days_waiting": _days_waiting(run),
+        "history": history(run),
         "quota": {**run.quota(), "forecast": _forecast(run)},
         "entities": rows,
     }
@@ -74,6 +75,19 @@ def _places(run: ShopRun) -> list[Place]:
     return [
         (name, store_id) for name in entities.NAMES for store_id in (stores if name == entities.ORDERS.name else [None])
     ]
+
+
+def history(run: ShopRun) -> dict[str, Any]:
+    """How far the days older than the look-back are, counted per store.
+
+    `done` of `known` days that have sales by the turnover's word are complete; `left` are due, from day `from` on.
+    """
+    if not store_currencies(run):
+        return {"done": 0, "known": 0, "left": 0, "from": None}
+    due = run.history_due()
+    recent = min(recent_from(run.ctx, store.store_id, run.started) for store in run.ctx.stores)
+    done, known = run.turnover.progress(recent.isoformat())
+    return {"done": done, "known": known, "left": sum(map(len, due.values())), "from": min(due, default=None)}
 
 
 def _days_waiting(run: ShopRun) -> int:

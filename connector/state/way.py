@@ -9,13 +9,20 @@ from collections.abc import Callable
 from sqlalchemy import delete, select
 
 from connector.state.database import Database, upsert
-from connector.state.leases import this_process
+from connector.state.leases import living_holder, this_process
 from connector.state.tables import leases
 
 HISTORY_LEASE = "history"  # held, besides that of the sync, by a run as soon as it reads history
 
+GIVES_WAY_IN = 300.0  # seconds to wait for such a run: it still delivers what it has read
+
 _WAY = "way"  # a row among the leases, which outlives its writer until it is granted or too old
 _ASKED_FOR = 900.0  # seconds
+
+
+def reads_history(db: Database, shop: str) -> bool:
+    """Whether a run over this shop goes on that would give way."""
+    return living_holder(db, shop, HISTORY_LEASE) is not None
 
 
 def ask_for_way(db: Database, shop: str, *, clock: Callable[[], float] = time.time) -> None:
