@@ -16,7 +16,7 @@ from assets.shop import names_for, range_tags
 from connector.config import SHOPS_VARIABLE, Shop, load_shops
 from connector.report import shop_report
 from connector.shop_run import Progress, ShopRun, State
-from connector.state.way import GIVES_WAY_IN, ask_for_way, reads_history
+from connector.state.way import GIVES_WAY_IN, ask_for_way, backfills
 from connector.sync_request import SyncRequest
 from connector.window import asked_window
 
@@ -49,7 +49,7 @@ def _execute(
     # No pool: the lease keeps runs over a shop apart and says so at once, and a pool's slot outlives a killed process.
     definitions = definitions_of([shop], opened_from=first, opened_to=last, pooled=False)
     only_due = request.first is None and request.last is None
-    wait = GIVES_WAY_IN if reads_history(state.db, shop.key) else 0.0
+    wait = GIVES_WAY_IN if backfills(state.db, shop.key) else 0.0
     if wait:
         ask_for_way(state.db, shop.key)
     settings = {"full": request.full, "only_due": only_due, "wait_for_other_run": wait}

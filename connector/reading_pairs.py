@@ -63,6 +63,8 @@ class _Stop:
 
     def _give_way(self) -> None:
         run, now = self.run, time.monotonic()
+        if run.dry:  # a plan keeps nobody waiting for long, and half of one is none
+            return
         if run.history_until is not None and now >= run.history_until:
             run.stop_reasons["way"] = "The time of this part of the history is up."
             self.history = True
@@ -188,16 +190,18 @@ class PairReader:
     def ask(
         self, places: Sequence[StoreMonth], question: Callable[[StoreMonth], Month | None]
     ) -> Iterator[tuple[StoreMonth, Month | None]]:
-        """The answer for each month of history, None where the calls left of this month are not for it."""
+        """The answer for each month of history, None where its sales would not be read now."""
 
         def one(place: StoreMonth) -> Month | None:
+            if place[0] in self._stop.stores:
+                return None
             try:
                 self._run.calls.keep_reserve()
                 return question(place)
             except QuotaReached:  # the sales meet it too, and tell it
                 return None
 
-        if self.stopped:
+        if self.stopped or self._stop.history:
             return zip(places, [None] * len(places), strict=True)
         return zip(places, self._pool.map(one, places), strict=True)
 

@@ -36,7 +36,7 @@ from connector.state.run_log import RunLog
 from connector.state.sales_read import SalesRead
 from connector.state.sealing import Sealer
 from connector.state.turnover import Turnover
-from connector.state.way import HISTORY_LEASE
+from connector.state.way import BACKFILL_LEASE, HISTORY_LEASE
 
 SYNC_LEASE = "sync"  # one run at a time over a shop
 DEFAULT_HISTORY = timedelta(days=365)
@@ -237,7 +237,8 @@ class ShopRun:
         """From here on others can see that the run reads history, and would give way to them."""
         if self._history is None:
             with suppress(LeaseHeld):  # of a run that has just ended
-                self._history = Lease.acquire(self.state.db, self.shop.key, HISTORY_LEASE)
+                lease = BACKFILL_LEASE if self.backfill else HISTORY_LEASE
+                self._history = Lease.acquire(self.state.db, self.shop.key, lease)
 
     def days_of_new_stores(self) -> set[str]:
         """The days that were read only because a store is new, which may lie before those that the run was asked for."""

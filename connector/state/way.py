@@ -12,7 +12,8 @@ from connector.state.database import Database, upsert
 from connector.state.leases import living_holder, this_process
 from connector.state.tables import leases
 
-HISTORY_LEASE = "history"  # held, besides that of the sync, by a run as soon as it reads history
+# Held, besides that of the sync, by a run as soon as it reads history: by an unattended backfill, and by any other.
+BACKFILL_LEASE, HISTORY_LEASE = "backfill", "history"
 
 GIVES_WAY_IN = 300.0  # seconds to wait for such a run: it still delivers what it has read
 
@@ -22,7 +23,12 @@ _ASKED_FOR = 900.0  # seconds
 
 def reads_history(db: Database, shop: str) -> bool:
     """Whether a run over this shop goes on that would give way."""
-    return living_holder(db, shop, HISTORY_LEASE) is not None
+    return any(living_holder(db, shop, lease) for lease in (HISTORY_LEASE, BACKFILL_LEASE))
+
+
+def backfills(db: Database, shop: str) -> bool:
+    """Whether it is an unattended backfill, which nobody started to have these days now."""
+    return living_holder(db, shop, BACKFILL_LEASE) is not None
 
 
 def ask_for_way(db: Database, shop: str, *, clock: Callable[[], float] = time.time) -> None:
