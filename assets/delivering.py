@@ -17,6 +17,7 @@ from connector.delivery.provisioned import known_sources
 from connector.outcome import shop_status
 from connector.shop_definitions import related
 from connector.shop_run import ShopRun, Stopped
+from connector.status import history
 
 _CHECKED = (checks.ADDS_UP, checks.ALL_DELIVERED)
 _CHART_DAYS = timedelta(days=59)  # before today
@@ -165,6 +166,7 @@ def _summary(run: ShopRun) -> Delivered:
         "status": status,
         **showing.of_run(run.ctx, run.log.entities(run.run_id, run.shop.key), entities.names_of(run.shop)),
         "sales of the last days": showing.sales_chart(run.ctx, run.sales_read.totals(_chart_start(run))),
+        "history": " ".join(f"{word} {value}" for word, value in history(run).items()),
         "calls to the till": run.calls.spent,
         "calls to ShopiMind": run.crm.attempts,
     }

@@ -16,6 +16,7 @@ from assets.shop import names_for, range_tags
 from connector.config import SHOPS_VARIABLE, Shop, load_shops
 from connector.report import shop_report
 from connector.shop_run import Progress, ShopRun, State
+from connector.state.way import GIVES_WAY_IN, ask_for_way, backfills
 from connector.sync_request import SyncRequest
 from connector.window import asked_window
 
@@ -32,7 +33,7 @@ def launch(request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any
         with open_instance() as instance:
             first, last = asked_window(ShopRun(shop, state, run_id="window"), request.first, request.last)
             end_orphans(instance, state.db, shop.key)
-            result = _execute(request, shop, instance, first, last)
+            result = _execute(request, shop, state, instance, first, last)
             run = ShopRun(shop, state, run_id=result.run_id)
             report = shop_report(run, request.only)
             if report["message"] is None and not result.success:
@@ -43,12 +44,15 @@ def launch(request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any
 
 
 def _execute(
-    request: SyncRequest, shop: Shop, instance: dg.DagsterInstance, first: date, last: date
+    request: SyncRequest, shop: Shop, state: State, instance: dg.DagsterInstance, first: date, last: date
 ) -> dg.ExecuteInProcessResult:
     # No pool: the lease keeps runs over a shop apart and says so at once, and a pool's slot outlives a killed process.
     definitions = definitions_of([shop], opened_from=first, opened_to=last, pooled=False)
     only_due = request.first is None and request.last is None
-    settings = {"full": request.full, "only_due": only_due, "wait_for_other_run": 0.0}
+    wait = GIVES_WAY_IN if backfills(state.db, shop.key) else 0.0
+    if wait:
+        ask_for_way(state.db, shop.key)
+    settings = {"full": request.full, "only_due": only_due, "wait_for_other_run": wait}
     return definitions.resolve_job_def(sync_job_name(shop)).execute_in_process(
         run_config={"resources": {"connector": {"config": settings}}, "loggers": _QUIET},
         instance=instance,

@@ -101,7 +101,7 @@ def _list_asset(
 
 def _sales(run: ShopRun) -> DayRows:
     sales = SalesReading(run, run.days_to_read(run.partition_days))
-    return DayRows(SALES, sales, lambda table: showing.of_day_read(run.ctx, table), beyond=run.days_of_new_stores)
+    return DayRows(SALES, sales, lambda table: showing.of_day_read(run.ctx, table), beyond=run.days_beyond)
 
 
 def _new_customers(run: ShopRun, sales: StoredDays, listed: StoredRows) -> Rows:

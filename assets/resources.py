@@ -1,5 +1,6 @@
 """What the assets of every shop work with: one run over one shop, opened when a step first needs it."""
 
+import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from connector.config import Shop, find_shops_file, load_shops
 from connector.outcome import Status, shop_status
 from connector.shop_run import SYNC_LEASE, Progress, ShopRun, State, no_progress
 from connector.state.leases import Lease
+from connector.state.way import way_was_given
 
 OUTCOME_TAG = "outcome"  # how a run ended, as `connector status` says it: more than Dagster's success or failure
 
@@ -29,6 +31,8 @@ class Connector(dg.ConfigurableResource[Any]):
 
     full: bool = False  # ignore the ledger: send everything again
     only_due: bool = False  # of the partitions asked, read only days that are not complete or within the look-back
+    backfill: bool = False  # read the next days that are due of the history, and nothing that every sync reads
+    backfill_minutes: float = 15.0  # after which a backfill asks for no more of them
     wait_for_other_run: float = 60.0  # seconds to wait for another run over the same shop before giving up
 
     _state: State = PrivateAttr()
@@ -55,12 +59,15 @@ class Connector(dg.ConfigurableResource[Any]):
         if shop_key not in self._open:
             lease = Lease.acquire(self._state.db, shop_key, SYNC_LEASE, wait=self.wait_for_other_run)
             self._cleanup.callback(lease.release)
+            way_was_given(self._state.db, shop_key)
             run = ShopRun(
                 _configured(shop_key),
                 self._state,
                 self._run_id,
                 full=self.full,
-                only_due=self.only_due,
+                only_due=self.only_due or self.backfill,
+                backfill=self.backfill,
+                history_until=time.monotonic() + 60 * self.backfill_minutes if self.backfill else None,
                 progress=_progress,
                 lease=lease,
             )

@@ -17,8 +17,10 @@ from assets.reconciling import RECONCILED, reconciling_asset
 from connector.config import Shop
 from connector.delivery import entities
 from connector.delivery.entities import custom_entity
+from connector.pos.protocol import QuotaReached
 from connector.shop_definitions import names_with_related
-from connector.shop_run import ShopRun, State
+from connector.shop_run import HISTORY_SLICE, ShopRun, State
+from connector.state.way import GIVES_WAY_IN, ask_for_way, reads_history
 from connector.window import country_zone, first_and_last_day
 
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -77,6 +79,13 @@ def shop_definitions(
         f"calls; {sync_job_name(shop)} must have run before.",
         tags={"shop": shop.key},
     )
+    history = dg.define_asset_job(
+        f"history_{identifier(shop)}",
+        selection=selection(shop, frequent_names(shop)),
+        description=f"The next days that are due of the history of {shop.label}, newest first: {HISTORY_SLICE} at most, for some "
+        "minutes, from the calls that the daily syncs leave. It gives way to any other run of the shop.",
+        tags={"shop": shop.key},
+    )
     weekly = dg.define_asset_job(
         f"reconcile_{identifier(shop)}",
         selection=dg.AssetSelection.assets(reconciliation),
@@ -86,8 +95,8 @@ def shop_definitions(
     )
     return ShopDefinitions(
         [*assets, reconciliation],
-        [nightly, frequent, weekly],
-        [_nightly(shop, nightly), _frequent(shop, frequent), _weekly(shop, weekly)],
+        [nightly, frequent, history, weekly],
+        [_nightly(shop, nightly), _frequent(shop, frequent), _history(shop, history), _weekly(shop, weekly)],
     )
 
 
@@ -127,8 +136,11 @@ def _nightly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         with _state() as state:
             end_orphans(context.instance, state.db, shop.key)
+            if reads_history(state.db, shop.key):
+                ask_for_way(state.db, shop.key)
             run = ShopRun(shop, state, run_id="schedule", clock=context.scheduled_execution_time.timestamp)
             first, last = first_and_last_day(run)
+            first = max(first, run.first_day)  # days before it are no partitions: the history reads them
         today = _today(shop, context)  # a store may be a day ahead of its shop's country, the partitions are not
         return dg.RunRequest(tags=range_tags(min(first, today), min(last, today)), run_config=DUE_ONLY)
 
@@ -146,18 +158,59 @@ def _frequent(shop: Shop, job: Any) -> dg.ScheduleDefinition:
     def frequent(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         with _state() as state:
             end_orphans(context.instance, state.db, shop.key)
-            missing = [name for name in _SNAPSHOTS if not state.lake.exists(shop.key, name)]
+            missing = _missing(shop, state)
+            gives_way = reads_history(state.db, shop.key)
+            if gives_way and not missing:
+                ask_for_way(state.db, shop.key)
         if missing:
-            return dg.SkipReason(
-                f"{shop.key}: {' and '.join(missing)} were never read. Today's sales are read once the job "
-                f"{sync_job_name(shop)} has run: wait for the night, or launch it by hand."
-            )
-        if context.instance.get_runs(dg.RunsFilter(tags={"shop": shop.key}, statuses=_UNDER_WAY), limit=1):
+            return dg.SkipReason(missing)
+        if not gives_way and context.instance.get_runs(
+            dg.RunsFilter(tags={"shop": shop.key}, statuses=_UNDER_WAY), limit=1
+        ):
             return dg.SkipReason(f"{shop.key}: another run has not ended yet; today's sales are read at the next time.")
         today = _today(shop, context)
         return dg.RunRequest(tags=range_tags(today, today), run_config=DUE_ONLY)
 
     return frequent
+
+
+def _history(shop: Shop, job: Any) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=job.name,
+        job=job,
+        cron_schedule="5 0-2,4-7,22-23 * * *",
+        execution_timezone=str(country_zone(shop.country)),
+        description="Every hour of the night: the next days of the history, while any are due.",
+    )
+    def history(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        with _state() as state:
+            end_orphans(context.instance, state.db, shop.key)
+            if missing := _missing(shop, state):
+                return dg.SkipReason(missing)
+            run = ShopRun(shop, state, "schedule", backfill=True, clock=context.scheduled_execution_time.timestamp)
+            days = [max(date.fromisoformat(day), run.first_day) for day in run.days_to_read([])]
+            try:
+                run.calls.keep_reserve()
+            except QuotaReached as reached:
+                return dg.SkipReason(f"{shop.key}: {reached}")
+        if not days:
+            return dg.SkipReason(f"{shop.key}: the whole history is there.")
+        if context.instance.get_runs(dg.RunsFilter(tags={"shop": shop.key}, statuses=_UNDER_WAY), limit=1):
+            return dg.SkipReason(f"{shop.key}: another run has not ended yet; the history goes on at the next time.")
+        return dg.RunRequest(tags={**range_tags(min(days), max(days)), "reads": "history"}, run_config=BACKFILL)
+
+    return history
+
+
+def _missing(shop: Shop, state: State) -> str | None:
+    """Why nothing can be read that leaves the whole lists out; None when it can."""
+    missing = [name for name in _SNAPSHOTS if not state.lake.exists(shop.key, name)]
+    if not missing:
+        return None
+    return (
+        f"{shop.key}: {' and '.join(missing)} were never read. Today's sales are read once the job "
+        f"{sync_job_name(shop)} has run: wait for the night, or launch it by hand."
+    )
 
 
 def _weekly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
@@ -190,7 +243,8 @@ _UNDER_WAY = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
-DUE_ONLY = {"resources": {"connector": {"config": {"only_due": True}}}}
+DUE_ONLY = {"resources": {"connector": {"config": {"only_due": True, "wait_for_other_run": GIVES_WAY_IN}}}}
+BACKFILL = {"resources": {"connector": {"config": {"backfill": True}}}}
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:

@@ -88,6 +88,10 @@ def show_status(document: dict[str, Any]) -> None:
         for event in shop.get("events", ()):
             _say_event(event)
         out.print(f"last run: {shop['last_run'] or 'never'}; days waiting: {shop['days_waiting']}")
+        past = shop["history"]
+        if past["left"]:
+            known = f"{past['done']} of {past['known']} known days with sales are there; "
+            out.print(f"history, per store: {known}{past['left']} days are due, from {past['from']} on")
         _say_shop(shop)
 
 

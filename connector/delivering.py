@@ -193,9 +193,10 @@ def _tell_failures(run: ShopRun, what: str, counts: Counts) -> None:
 
 def _complete_days(run: ShopRun, delivery: Delivery) -> None:
     by_store: dict[int, list[str]] = {}
+    open_pairs = delivery.waiting | run.unread | run.changed  # what changed may change again: one more reading tells
     for day, stores in (run.read_pairs or {}).items():
         for store_id in stores:
-            if (store_id, day) not in delivery.waiting and (store_id, day) not in run.unread:
+            if (store_id, day) not in open_pairs:
                 by_store.setdefault(store_id, []).append(day)
     for store_id, days in by_store.items():
         run.days.mark_complete(store_id, over(run.ctx, store_id, days, run.started), int(run.clock()))

@@ -27,16 +27,20 @@ def recent_from(ctx: ShopContext, store_id: int, now: datetime) -> date:
     return today(ctx, store_id, now) - timedelta(days=LOOK_BACK)
 
 
-def days_due(ctx: ShopContext, complete: Mapping[int, set[str]], now: datetime) -> Days:
+def days_due(
+    ctx: ShopContext, complete: Mapping[int, set[str]], now: datetime, earlier: Mapping[int, set[str]] | None = None
+) -> Days:
     """Every day since the shop's first that is not complete, with the look-back and today.
 
-    `complete` gives the complete days of each store.
+    `complete` gives the complete days of each store, `earlier` those before the first that are due all the same.
     """
     wanted: dict[str, list[int]] = {}
     for store in ctx.stores:
         last = today(ctx, store.store_id, now)
         done = complete.get(store.store_id, set())
         recent = recent_from(ctx, store.store_id, now)
+        for day_before in (earlier or {}).get(store.store_id, ()):
+            wanted.setdefault(day_before, []).append(store.store_id)
         for day in _range(ctx.first_day, last):
             if day >= recent or day.isoformat() not in done:
                 wanted.setdefault(day.isoformat(), []).append(store.store_id)

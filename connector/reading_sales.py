@@ -1,99 +1,31 @@
-"""Reading the sales of one shop: the days that are due, several stores and days at once."""
+"""Reading the sales of one shop: today and the look-back first, then the days that are due of its history, newest first."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal, InvalidOperation
+from itertools import groupby
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.delivery.counts import Counts
 from connector.delivery.entities import ORDERS
-from connector.due_days import Days, recent_from
-from connector.pos.protocol import PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
+from connector.due_days import Days, over
+from connector.pos.protocol import QuotaReached
 from connector.pos.rows import SALES
+from connector.reading_pairs import Pair, PairReader
+from connector.reading_turnover import WORTH_ASKING, TurnoverFirst, look_for_late_changes
 from connector.shop_run import ShopRun
+from connector.state.days import DayRead
+from connector.state.turnover import Month
 
-CALLS_IN_FLIGHT = 5  # what the contract allows towards a till
-_AHEAD = 4 * CALLS_IN_FLIGHT  # (store, day) pairs read ahead of what was handed on
-_IN_VAIN = 10  # pairs one after another for which the till did not answer, before no more are asked for
-_TOLD = 5  # sentences about pairs that could not be read, before the others are only counted
-
-
-class _Reserved(QuotaReached):
-    """The calls left of the month are kept for the daily syncs, so no older day is read."""
-
-
-@dataclass
-class _Stop:
-    """What could not be read, told among the run's problems, and what is therefore not asked for any more."""
-
-    run: ShopRun
-    recent: Mapping[int, date]  # the first day of each store that every sync reads
-    everything: bool = False
-    history: bool = False  # nothing older than that any more
-    stores: set[int] = field(default_factory=set)  # of which the till gives nothing, for want of a right
-    in_vain: int = 0  # pairs in a row for which the till did not answer
-    told: int = 0
-    untold: int = 0
-
-    def because(self, pair: tuple[str, int], error: PosError) -> None:
-        """One pair, day and store, could not be read."""
-        day, store_id = pair
-        if isinstance(error, _Reserved):
-            self.run.stop_reasons.setdefault("quota", str(error))
-            self.history = True
-        elif isinstance(error, QuotaReached):
-            self.run.stop_reasons["quota"] = str(error)
-            self.everything = True
-        elif isinstance(error, PosAccessDenied):
-            self.stores.add(store_id)
-            if str(error) not in self.run.problems:  # refused credentials are refused for every store
-                self.run.problems.append(str(error))
-        elif self.told >= _TOLD:
-            self.untold += 1
-        else:
-            self.told += 1
-            self.run.problems.append(f"sales of store {store_id} on {day} were not read: {error}")
-        self._count(pair, in_vain=isinstance(error, PosUnavailable))
-
-    def came(self, pair: tuple[str, int], table: pa.Table) -> None:
-        """One pair was read, if only the heads of its sales; what of them waits is told when it is delivered."""
-        unread = pc.any(pc.equal(table["lines_from"], "unread")).as_py()
-        read_whole = pc.any(pc.is_in(table["lines_from"], value_set=pa.array(["bulk", "detail"]))).as_py()
-        self._count(pair, in_vain=bool(unread) and not read_whole)
-
-    def _count(self, pair: tuple[str, int], *, in_vain: bool) -> None:
-        """Gives up when the till answers in vain again and again; old days alone never keep today from being read."""
-        self.in_vain = self.in_vain + 1 if in_vain else 0
-        if self.in_vain < _IN_VAIN or self.everything:
-            return
-        day, store_id = pair
-        is_history = date.fromisoformat(day) < self.recent[store_id]
-        if is_history and self.history:
-            return
-        what = "no older day was" if is_history else "no more were"
-        self.run.problems.append(
-            f"sales: the till did not answer for {_IN_VAIN} days and stores in a row; {what} asked for."
-        )
-        self.in_vain = 0
-        if is_history:
-            self.history = True
-        else:
-            self.everything = True
-
-    def tell_the_rest(self) -> None:
-        """How many pairs there were beyond those that were told one by one."""
-        if self.untold:
-            self.run.problems.append(
-                f"sales: {self.untold} more days and stores were not read; the next run asks again."
-            )
-            self.untold = 0
+_SAYS_SOMETHING_NEW = ("sale_id", "customer_id", "closed_at", "currency", "total", "lines")  # of a day read again
 
 
 @dataclass
@@ -105,7 +37,7 @@ class SalesReading:
     totals: dict[int, Counts] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, pa.Table]]:
-        """Each day with its `SALES`, in order; a day of which nothing could be read is left out.
+        """Each day with its `SALES`, once; a day of which nothing could be read is left out.
 
         A reached quota ends it without an error: what was read is delivered. A pair that cannot be read is told among
         the run's problems and is not read; the others are. Sales of stores that are not read this time stay in the
@@ -114,91 +46,72 @@ class SalesReading:
         run = self.run
         run.read_pairs = {}
         self.totals = {store.store_id: Counts() for store in run.ctx.stores}
-        pairs = [(day, store) for day, stores in self.days.items() for store in stores]
-        day, tables = "", list[pa.Table]()
+        self._remember_what_was_asked()
+        outstanding = {day: len(stores) for day, stores in self.days.items()}
+        read: dict[str, dict[int, pa.Table]] = {day: {} for day in self.days}
+        done, total = 0, sum(outstanding.values())
         try:
-            for (at, store_id), table in self._read(pairs):
-                if at != day:
-                    if tables:
-                        yield day, self._with_other_stores(day, tables)
-                    day, tables = at, []
-                tables.append(table)
-                self._note(store_id, at, table)
+            for (day, store_id), table in self._read():
+                if table is not None:
+                    read[day][store_id] = table
+                done += 1
+                outstanding[day] -= 1
+                if not outstanding[day] and (tables := read.pop(day)):
+                    self._note(day, tables)
+                    yield day, self._with_other_stores(day, list(tables.values()))
+                run.progress("sales", done, total)
         except Exception:
             self._expect_delivery()
             raise
-        if tables:
-            yield day, self._with_other_stores(day, tables)
         self._expect_delivery()
 
-    def _read(self, pairs: list[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], pa.Table]]:
-        """Several pairs at once; those that can be read are handed on in order, the others are told."""
-        rules = self.run.shop.rules
-        needs = SaleNeeds(
-            anonymous_lines=rules.anonymous_sales == "send", external_reference=rules.web_orders == "skip"
+    def _remember_what_was_asked(self) -> None:
+        """Days before the shop's first one are due from now on, until they are read: a run may end before."""
+        first, run = self.run.first_day.isoformat(), self.run
+        if not run.dry:
+            run.days.ask_for((store, day) for day, stores in self.days.items() if day < first for store in stores)
+
+    def _read(self) -> Iterator[tuple[Pair, pa.Table | None]]:
+        """Every pair once, None for one that was not read: first what every sync reads, then month by month."""
+        first = TurnoverFirst(self.run)
+        with PairReader(self.run) as pairs:
+            recent, history = list[Pair](), list[Pair]()
+            for day in sorted(self.days, reverse=True):
+                for store in self.days[day]:
+                    (history if pairs.is_history((day, store)) else recent).append((day, store))
+            yield from pairs.read(reversed(recent))
+            for _, month in groupby(history, key=lambda pair: pair[0][:7]):
+                yield from _MonthReading(first, pairs, list(month))
+            if self._looks_back() and not pairs.stopped:
+                with suppress(QuotaReached):  # whatever needs a call next meets it too, and tells it
+                    look_for_late_changes(first)
+
+    def _looks_back(self) -> bool:
+        """Whether this is a sync of what is due, and not only of today or of the history."""
+        run = self.run
+        oldest = {store: day for day, stores in sorted(self.days.items(), reverse=True) for store in stores}
+        return (
+            run.only_due and not run.backfill and any(over(run.ctx, s, [day], run.started) for s, day in oldest.items())
         )
-        recent = {s.store_id: recent_from(self.run.ctx, s.store_id, self.run.started) for s in self.run.ctx.stores}
 
-        def read(store_id: int, day: date) -> pa.Table:
-            if day < recent[store_id]:
-                try:
-                    self.run.calls.keep_reserve()
-                except QuotaReached as reached:
-                    raise _Reserved(str(reached)) from None
-                return self.run.till.sales(store_id, day, needs)
-            return self.run.till.sales(store_id, day, needs, self._references(day.isoformat()))
-
-        stop = _Stop(self.run, recent)
-        left = deque(pairs)
-        waiting: deque[tuple[tuple[str, int], Future[pa.Table]]] = deque()
-        pool = ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="till")
-        try:
-            while left or waiting:
-                while left and len(waiting) < _AHEAD and not stop.everything:
-                    day, store_id = pair = left.popleft()
-                    at = date.fromisoformat(day)
-                    if store_id not in stop.stores and not (stop.history and at < recent[store_id]):
-                        waiting.append((pair, pool.submit(read, store_id, at)))
-                if not waiting:
-                    break
-                pair, future = waiting.popleft()
-                try:
-                    table = future.result()
-                except PosError as error:
-                    stop.because(pair, error)
-                else:
-                    stop.came(pair, table)
-                    yield pair, table
-                self.run.progress("sales", len(pairs) - len(left) - len(waiting), len(pairs))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-            stop.tell_the_rest()
-
-    def _references(self, day: str) -> dict[int, str]:
-        """Which sale of the day came from which web shop's order, as far as an earlier run found out."""
-        before = self.run.snapshot("pos_sales", SALES, day)
-        if before is None:
-            return {}
-        found = before.filter(pc.and_(before["external_reference"].is_valid(), before["sale_id"].is_valid()))
-        return dict(zip(found["sale_id"].to_pylist(), found["external_reference"].to_pylist(), strict=True))
-
-    def _note(self, store_id: int, day: str, table: pa.Table) -> None:
+    def _note(self, day: str, tables: dict[int, pa.Table]) -> None:
         run = self.run
         assert run.read_pairs is not None
-        run.read_pairs.setdefault(day, []).append(store_id)
-        totals = self.totals[store_id]
-        cents = 0
-        for total, currency in zip(table["total"].to_pylist(), table["currency"].to_pylist(), strict=True):
-            totals.read += 1
-            amount = amount_of(total)
-            totals.add_amount(amount, currency)
-            cents += int((amount or 0) * 100)
-        # what has no id may stand for any sale of the day
-        if pc.any(pc.equal(table["lines_from"], "unread")).as_py() or table["sale_id"].null_count:
-            run.unread.add((store_id, day))
+        run.read_pairs[day] = list(tables)
+        for store_id, table in tables.items():
+            totals = self.totals[store_id]
+            for total, currency in zip(table["total"].to_pylist(), table["currency"].to_pylist(), strict=True):
+                totals.read += 1
+                totals.add_amount(amount_of(total), currency)
+            # what has no id may stand for any sale of the day
+            if pc.any(pc.equal(table["lines_from"], "unread")).as_py() or table["sale_id"].null_count:
+                run.unread.add((store_id, day))
         if run.dry:
             return
-        run.days.mark_read(store_id, day, table.num_rows, cents, int(run.clock()))
+        read = {store_id: day_read(table) for store_id, table in tables.items()}
+        for store_id, before in run.days.mark_read(day, read, int(run.clock())).items():
+            if read[store_id].digest != before.digest and run.was_over(store_id, day, before.read_at):
+                run.changed.add((store_id, day))
 
     def _with_other_stores(self, day: str, tables: list[pa.Table]) -> pa.Table:
         run = self.run
@@ -218,6 +131,74 @@ class SalesReading:
             if counts.read:
                 counts.fail("read, and not delivered yet", counts.read)
             self.run.write_counts(ORDERS.name, counts, store_id=store_id)
+
+
+@dataclass
+class _MonthReading:
+    """The due days of one month of history: those with sales, by the turnover's word, and what they prove of the others."""
+
+    first: TurnoverFirst
+    pairs: PairReader
+    wanted: list[Pair]
+    told: dict[int, Month] = field(default_factory=dict)  # by store
+    read: dict[int, dict[str, DayRead]] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[tuple[Pair, pa.Table | None]]:
+        self._ask()
+        yield from self._take(pair for pair in self.wanted if not self._is_empty(pair))
+        doubtful = []
+        for store_id in self.told:
+            busy = [day for day, store in self.wanted if store == store_id and not self._is_empty((day, store))]
+            read = self.read.get(store_id, {})
+            proven = self.first.proves(self.told[store_id], read, busy)
+            if busy and all(day in read for day in busy):
+                self.first.learn(agreed=proven)
+            if not proven:
+                doubtful.append(store_id)
+        again = []
+        for pair in filter(self._is_empty, self.wanted):
+            if pair[1] in doubtful:
+                again.append(pair)
+            else:
+                yield pair, SALES.empty_table()
+        yield from self._take(again)
+        if any(self.read[store][day].sales for day, store in again if day in self.read.get(store, {})):
+            self.first.learn(agreed=False, hidden=True)
+
+    def _ask(self) -> None:
+        days_of = Counter(store_id for _, store_id in self.wanted)
+        year, month = map(int, self.wanted[0][0][:7].split("-"))
+        unknown = []
+        for store_id, days in days_of.items():
+            place = (store_id, year, month)
+            if not self.first.useful:
+                continue
+            if (known := self.first.known(place)) is not None:
+                self.told[store_id] = known
+            elif days >= WORTH_ASKING:
+                unknown.append(place)
+        for (store_id, _, _), told in self.pairs.ask(unknown, self.first.ask):
+            if told is not None:
+                self.told[store_id] = told
+
+    def _is_empty(self, pair: Pair) -> bool:
+        day, store_id = pair
+        return store_id in self.told and not self.told[store_id][day].sales
+
+    def _take(self, pairs: Iterable[Pair]) -> Iterator[tuple[Pair, pa.Table | None]]:
+        for (day, store_id), table in self.pairs.read(pairs):
+            if table is not None:
+                self.read.setdefault(store_id, {})[day] = day_read(table)
+            yield (day, store_id), table
+
+
+def day_read(table: pa.Table) -> DayRead:
+    """What is kept of one store's day of `SALES`: how many, how much, and what makes a later reading differ."""
+    cents = sum(int((amount_of(total) or 0) * 100) for total in table["total"].to_pylist())
+    mixed = len(set(table["currency"].to_pylist())) > 1
+    columns = [table[name].to_pylist() for name in _SAYS_SOMETHING_NEW]
+    digest = hashlib.blake2b(orjson.dumps(columns), digest_size=16).digest()
+    return DayRead(table.num_rows, None if mixed else cents, digest)
 
 
 def amount_of(text: str | None) -> Decimal | None:

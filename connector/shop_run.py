@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -19,7 +19,7 @@ from connector.delivery.ledger import Ledger
 from connector.delivery.outbox import Outbox
 from connector.delivery.refused import RefusedStore
 from connector.due_days import Days as DueDays
-from connector.due_days import days_asked, days_due
+from connector.due_days import days_asked, days_due, recent_from, today
 from connector.mapping.context import ShopContext, shop_context
 from connector.mapping.edition import edition
 from connector.pos.protocol import PointOfSale, QuotaReached
@@ -31,15 +31,18 @@ from connector.state.days import Days
 from connector.state.home import home
 from connector.state.installations import Installation
 from connector.state.lake import Lake, LakeMissing, open_lake
-from connector.state.leases import Lease
+from connector.state.leases import Lease, LeaseHeld
 from connector.state.memory import Memory
 from connector.state.run_log import RunLog
 from connector.state.sales_read import SalesRead
 from connector.state.sealing import Sealer
+from connector.state.turnover import Turnover
+from connector.state.way import BACKFILL_LEASE, HISTORY_LEASE
 
 SYNC_LEASE = "sync"  # one run at a time over a shop
 DEFAULT_HISTORY = timedelta(days=365)
 _NEVER_REACHED = 1_000_000  # the monthly calls of a till that costs none: its count stays at zero
+HISTORY_SLICE = 31  # days that one backfill reads at most
 
 Progress = Callable[[str, int, int | None], None]  # what, how many done, of how many (None: unknown)
 
@@ -76,6 +79,7 @@ class ShopRun:
 
     `full` ignores the ledger. `only_due` reads only those of the asked days that are not complete or within the look-back.
     `dry` is for a plan: nothing is sent, and neither the run log nor the days say that anything was.
+    `backfill` reads nothing that every sync reads: the next days that are due of the history, whatever days are asked.
     """
 
     shop: Shop
@@ -84,6 +88,7 @@ class ShopRun:
     full: bool = False
     only_due: bool = False
     dry: bool = False
+    backfill: bool = False
     in_flight: int = 8
     clock: Callable[[], float] = time.time
     progress: Progress = no_progress
@@ -94,6 +99,10 @@ class ShopRun:
     unread: set[tuple[int, str]] = field(
         default_factory=set
     )  # (store, day) of which a sale's own page or customer did not come
+    changed: set[tuple[int, str]] = field(
+        default_factory=set
+    )  # (store, day) that was over when it was last read, and said something else then
+    history_until: float | None = None  # by `time.monotonic`, when no older day is asked for any more
     new_customers_read: bool = False  # whether customers that are newer than the list of customers were looked up
     needs_misc_product: bool = False  # an order of this run has a line without product
     new_stores: set[int] = field(default_factory=set)  # stores that the run before did not know
@@ -106,6 +115,7 @@ class ShopRun:
         self.refused = RefusedStore(db, key, self.state.sealer, edition(self.shop))
         self.days = Days(db, key)
         self.sales_read = SalesRead(db, key)
+        self.turnover = Turnover(db, key)
         self.installation = Installation(db, key, clock=self.clock)
         self.log = RunLog(db)
         pos = self.shop.pos
@@ -121,6 +131,7 @@ class ShopRun:
             db, self.shop, self.state.sealer, started=int(self.started.timestamp()), store_names=self._store_names
         )
         self._stores: pa.Table | None = None
+        self._history: Lease | None = None
 
     @cached_property
     def till(self) -> PointOfSale:
@@ -149,6 +160,8 @@ class ShopRun:
 
     def close(self) -> None:
         """Closes what was opened. The state belongs to the caller."""
+        if self._history is not None:
+            self._history.release()
         for name in ("till", "crm"):
             if name in self.__dict__:
                 self.__dict__[name].close()
@@ -196,18 +209,49 @@ class ShopRun:
             complete.get(store_id, set()).discard(day)
         return complete
 
+    def days_due(self) -> DueDays:
+        """Every day that is due, with its stores: of the shop's history, and before it where somebody asked for it."""
+        earlier = self.days.asked_before(self.first_day.isoformat())
+        return days_due(self.ctx, self.complete_days(), self.started, earlier)
+
+    def history_due(self) -> DueDays:
+        """Those of them that are older than what every sync reads."""
+        recent = {s.store_id: recent_from(self.ctx, s.store_id, self.started).isoformat() for s in self.ctx.stores}
+        due = {day: [s for s in stores if day < recent[s]] for day, stores in self.days_due().items()}
+        return {day: stores for day, stores in due.items() if stores}
+
     def days_to_read(self, days: list[str]) -> DueDays:
         """Of the asked closing days, the ones to read, with their stores; of new stores every day that is due."""
-        ctx = self.ctx
-        asked = days_asked(ctx, days, self.started)
+        if self.backfill:
+            due = self.history_due()
+            return {day: due[day] for day in sorted(due)[-HISTORY_SLICE:]}
+        asked = days_asked(self.ctx, days, self.started)
         if not self.only_due:
             return asked
-        due = days_due(ctx, self.complete_days(), self.started)
         wanted = {
             day: [store for store in stores if store in asked.get(day, []) or store in self.new_stores]
-            for day, stores in due.items()
+            for day, stores in self.days_due().items()
         }
         return {day: stores for day, stores in wanted.items() if stores}
+
+    def days_beyond(self) -> set[str]:
+        """The days that were read and lie outside those that the run was asked for: of a new store, or of a backfill."""
+        return set(self.read_pairs or {}) if self.backfill else self.days_of_new_stores()
+
+    def is_live(self, store_id: int, day: str) -> bool:
+        """Whether a sale of that day is news: all others are history, and nothing may be triggered for them."""
+        return date.fromisoformat(day) >= recent_from(self.ctx, store_id, self.started)
+
+    def was_over(self, store_id: int, day: str, at: int) -> bool:
+        """Whether that day of the store had ended at epoch second `at`."""
+        return date.fromisoformat(day) < today(self.ctx, store_id, datetime.fromtimestamp(at, UTC))
+
+    def hold_history(self) -> None:
+        """From here on others can see that the run reads history, and would give way to them."""
+        if self._history is None:
+            with suppress(LeaseHeld):  # of a run that has just ended
+                lease = BACKFILL_LEASE if self.backfill else HISTORY_LEASE
+                self._history = Lease.acquire(self.state.db, self.shop.key, lease)
 
     def days_of_new_stores(self) -> set[str]:
         """The days that were read only because a store is new, which may lie before those that the run was asked for."""

@@ -13,7 +13,7 @@ from connector.delivery.ledger import Held
 from connector.delivery.outbox import Drop
 from connector.delivery.outbox import State as EventState
 from connector.delivery.provisioned import known_event_types, known_sources
-from connector.due_days import days_due, today
+from connector.due_days import recent_from, today
 from connector.report import store_currencies
 from connector.shop_run import SYNC_LEASE, ShopRun
 from connector.state.leases import living_holder
@@ -55,6 +55,7 @@ def status_of_shop(run: ShopRun) -> dict[str, Any]:
         "message": last["message"] if last else None,
         "last_run": datetime.fromtimestamp(last["started_at"], UTC).isoformat() if last else None,
         "days_waiting": _days_waiting(run),
+        "history": history(run),
         "quota": {**quota, "forecast": _forecast(run)} if (quota := run.quota()) else None,
         "entities": rows,
         **({"events": _events(run)} if run.shop.events else {}),
@@ -120,12 +121,25 @@ def _places(run: ShopRun) -> list[Place]:
     ]
 
 
+def history(run: ShopRun) -> dict[str, Any]:
+    """How far the days older than the look-back are, counted per store.
+
+    `done` of `known` days that have sales by the turnover's word are complete; `left` are due, from day `from` on.
+    """
+    if not store_currencies(run):
+        return {"done": 0, "known": 0, "left": 0, "from": None}
+    due = run.history_due()
+    recent = min(recent_from(run.ctx, store.store_id, run.started) for store in run.ctx.stores)
+    done, known = run.turnover.progress(recent.isoformat())
+    return {"done": done, "known": known, "left": sum(map(len, due.values())), "from": min(due, default=None)}
+
+
 def _days_waiting(run: ShopRun) -> int:
     """Days before today that are not complete, of the store that has most of them."""
     if not store_currencies(run):
         return 0
     complete = run.complete_days()
-    due = days_due(run.ctx, complete, run.started)
+    due = run.days_due()
     today_in = {store.store_id: today(run.ctx, store.store_id, run.started).isoformat() for store in run.ctx.stores}
     return sum(
         any(day < today_in[store_id] and day not in complete[store_id] for store_id in stores)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from connector.due_days import days_due, latest_day
+from connector.due_days import latest_day
 from connector.mapping.times import zone_of_country
 from connector.shop_run import ShopRun
 from connector.state.lake import LakeMissing
@@ -20,7 +20,7 @@ def first_and_last_day(run: ShopRun) -> tuple[date, date]:
         ctx = run.ctx
     except LakeMissing:
         return run.first_day, max(run.first_day, (now + _EARLIEST_ZONE).date())
-    due = days_due(ctx, run.complete_days(), now)
+    due = run.days_due()
     last = max(latest_day(ctx, now), run.first_day)
     return (date.fromisoformat(min(due)) if due else last), last
 

@@ -66,6 +66,7 @@ def turnover(row: object, store_id: int) -> dict[str, Any]:
         "day": day,
         "sales": read.id("nb_sales"),
         "total": read.text("total_incl_taxes"),
+        "pieces": whole_number(read.row.get("nb_products")),
         "problems": read.problems,
     }
 

@@ -121,6 +121,7 @@ TURNOVER = pa.schema(
         pa.field("day", pa.string()),  # YYYY-MM-DD
         pa.field("sales", pa.int64()),
         pa.field("total", pa.string()),  # with tax, over all currencies
+        pa.field("pieces", pa.int64()),  # sold; null where the till does not say
         _PROBLEMS,
     ]
 )

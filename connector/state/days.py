@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
 
 from connector.state.database import Database, upsert
 from connector.state.tables import days
+
+
+class DayRead(NamedTuple):
+    """What was read of one store's day. `cents` is None where it has several currencies."""
+
+    sales: int
+    cents: int | None
+    digest: bytes | None = None
+    read_at: int = 0  # epoch seconds
 
 
 class Days:
@@ -20,11 +30,22 @@ class Days:
         self._db = db
         self._shop = shop
 
-    def mark_read(self, store_id: int, day: str, sales: int, cents: int | None, at: int) -> None:
-        """A day was read. It counts as incomplete until it is marked complete (again): a run may die in between."""
-        row = self._row(store_id, day, at, complete=False, sales=sales, cents=cents)
+    def mark_read(self, day: str, read: Mapping[int, DayRead], at: int) -> dict[int, DayRead]:
+        """A day was read of these stores; what was read of them before.
+
+        It counts as incomplete until it is marked complete (again): a run may die in between.
+        """
+        rows = [
+            self._row(store_id, day, at, complete=False, sales=each.sales, cents=each.cents) | {"digest": each.digest}
+            for store_id, each in read.items()
+        ]
+        query = select(days.c.store_id, days.c.sales, days.c.cents, days.c.digest, days.c.read_at).where(
+            days.c.shop == self._shop, days.c.day == day, days.c.store_id.in_(list(read)), days.c.digest.is_not(None)
+        )
         with self._db.begin() as connection:
-            upsert(connection, days, [row])
+            before = {store_id: DayRead(*rest) for store_id, *rest in connection.execute(query)}
+            upsert(connection, days, rows)
+        return before
 
     def mark_complete(self, store_id: int, complete: Iterable[str], at: int) -> None:
         """Days that need no reading any more, but for the look-back. `at` is kept for those never marked read.
@@ -43,6 +64,26 @@ class Days:
             one = (days.c.shop == self._shop) & (days.c.store_id == store_id) & (days.c.day == day)
             connection.execute(update(days).where(one).values(complete=False))
 
+    def ask_for(self, pairs: Iterable[tuple[int, str]]) -> None:
+        """Days (of stores) that somebody asked for: they are due until they are read, wherever the history begins."""
+        rows = [
+            {"shop": self._shop, "store_id": store_id, "day": day, "complete": False, "sales": 0}
+            for store_id, day in pairs
+        ]
+        with self._db.begin() as connection:
+            upsert(connection, days, rows, update=())
+
+    def asked_before(self, first_day: str) -> dict[int, set[str]]:
+        """Per store the days before `first_day` that were asked for or begun, and are not complete."""
+        found: dict[int, set[str]] = {}
+        query = select(days.c.store_id, days.c.day).where(
+            days.c.shop == self._shop, days.c.day < first_day, days.c.complete.is_(False)
+        )
+        with self._db.read() as connection:
+            for store_id, day in connection.execute(query):
+                found.setdefault(store_id, set()).add(day)
+        return found
+
     def complete_days(self, store_ids: Collection[int], now: int) -> dict[int, set[str]]:
         """The complete days of every one of these stores at epoch second `now`."""
         found: dict[int, set[str]] = {store_id: set() for store_id in store_ids}
@@ -53,6 +94,14 @@ class Days:
             for store_id, day in connection.execute(query):
                 found[store_id].add(day)
         return found
+
+    def complete_of(self, store_id: int, first: str, last: str) -> dict[str, DayRead]:
+        """What was read of the store's complete days from `first` to `last`, both inclusive."""
+        query = select(days.c.day, days.c.sales, days.c.cents, days.c.digest, days.c.read_at).where(
+            days.c.shop == self._shop, days.c.store_id == store_id, days.c.complete, days.c.day.between(first, last)
+        )
+        with self._db.read() as connection:
+            return {day: DayRead(*rest) for day, *rest in connection.execute(query)}
 
     def _row(
         self, store_id: int, day: str, at: int, *, complete: bool, sales: int, cents: int | None

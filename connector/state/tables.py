@@ -112,6 +112,23 @@ days = Table(
     Column("complete", Boolean, nullable=False),
     Column("sales", Integer, nullable=False),
     Column("cents", BigInteger),
+    Column("digest", LargeBinary(16)),  # of what was read
+    **_COMPACT,
+)
+
+# What the till's turnover told of every day of the months that it was asked for, days without sales included.
+turnover = Table(
+    "turnover",
+    metadata,
+    _key("shop"),
+    _key("store_id", BigInteger),
+    _key("day"),
+    Column("sales", BigInteger, nullable=False),
+    Column("cents", BigInteger, nullable=False),  # over all currencies
+    Column("pieces", BigInteger),
+    Column("told_at", BigInteger, nullable=False),
+    Column("disputed_sales", BigInteger),  # what was read of the day when it was last read again for this
+    Column("disputed_cents", BigInteger),
     **_COMPACT,
 )
 

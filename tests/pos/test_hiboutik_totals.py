@@ -25,8 +25,8 @@ def test_the_turnover_of_a_month_is_one_call_with_a_row_a_day(
     rows = make().turnover(7, 2026, 3).to_pylist()
     assert [asked.path for asked in till.asked] == ["/reports/turnover/7/2026/03"]
     assert rows == [
-        {"store_id": 7, "day": "2026-11-01", "sales": 3, "total": "30.00", "problems": None},
-        {"store_id": 7, "day": "2026-11-02", "sales": 2, "total": "-4.5", "problems": None},
+        {"store_id": 7, "day": "2026-11-01", "sales": 3, "total": "30.00", "pieces": None, "problems": None},
+        {"store_id": 7, "day": "2026-11-02", "sales": 2, "total": "-4.5", "pieces": None, "problems": None},
     ]
 
 

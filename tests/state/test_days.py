@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from connector.state.days import Days
+from connector.state.days import DayRead, Days
 from connector.state.tables import days as table
 
 NOW = 1_000
@@ -12,8 +12,8 @@ NOW = 1_000
 
 def test_a_day_is_complete_when_it_is_marked_so_and_not_because_it_was_read(db) -> None:
     days = Days(db, "maison-lea")
-    days.mark_read(1, "2026-11-01", sales=12, cents=34_050, at=100)
-    days.mark_read(1, "2026-11-02", sales=0, cents=0, at=100)
+    days.mark_read("2026-11-01", {1: DayRead(12, 34_050)}, at=100)
+    days.mark_read("2026-11-02", {1: DayRead(0, 0)}, at=100)
     days.mark_complete(1, ["2026-11-01"], at=110)
 
     assert days.complete_days([1, 2], NOW) == {1: {"2026-11-01"}, 2: set()}
@@ -21,9 +21,9 @@ def test_a_day_is_complete_when_it_is_marked_so_and_not_because_it_was_read(db) 
 
 def test_a_day_that_is_read_again_is_incomplete_until_it_is_marked_again(db) -> None:
     days = Days(db, "maison-lea")
-    days.mark_read(1, "2026-11-01", sales=12, cents=34_050, at=100)
+    days.mark_read("2026-11-01", {1: DayRead(12, 34_050)}, at=100)
     days.mark_complete(1, ["2026-11-01"], at=110)
-    days.mark_read(1, "2026-11-01", sales=13, cents=35_050, at=200)
+    days.mark_read("2026-11-01", {1: DayRead(13, 35_050)}, at=200)
     assert days.complete_days([1], NOW) == {1: set()}
 
     days.mark_complete(1, ["2026-11-01"], at=210)
@@ -32,7 +32,7 @@ def test_a_day_that_is_read_again_is_incomplete_until_it_is_marked_again(db) -> 
 
 def test_completing_a_day_keeps_what_was_read_of_it(db) -> None:
     days = Days(db, "maison-lea")
-    days.mark_read(1, "2026-11-01", sales=12, cents=34_050, at=100)
+    days.mark_read("2026-11-01", {1: DayRead(12, 34_050)}, at=100)
     days.mark_complete(1, ["2026-11-01"], at=110)
 
     with db.read() as connection:
@@ -50,10 +50,10 @@ def test_shops_and_stores_have_their_own_days(db) -> None:
 
 def test_a_day_that_a_clock_ahead_of_us_completed_is_not_complete(db) -> None:
     days = Days(db, "maison-lea")
-    days.mark_read(1, "2026-11-01", sales=12, cents=34_050, at=NOW + 90_000)
+    days.mark_read("2026-11-01", {1: DayRead(12, 34_050)}, at=NOW + 90_000)
     days.mark_complete(1, ["2026-11-01"], at=NOW + 90_000)
     assert days.complete_days([1], NOW) == {1: set()}
 
-    days.mark_read(1, "2026-10-31", sales=1, cents=50, at=NOW)
+    days.mark_read("2026-10-31", {1: DayRead(1, 50)}, at=NOW)
     days.mark_complete(1, ["2026-10-31"], at=NOW)  # the clock is right again, and stays so
     assert days.complete_days([1], NOW + 100_000) == {1: {"2026-10-31"}}
