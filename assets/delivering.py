@@ -14,6 +14,7 @@ from connector.delivery.counts import Counts
 from connector.delivery.entities import Entity
 from connector.delivery.provisioned import known_sources
 from connector.outcome import shop_status
+from connector.quota import in_words, quota_outlook
 from connector.shop_run import ShopRun, Stopped
 
 _CHECKED = (checks.ADDS_UP, checks.ALL_DELIVERED)
@@ -121,14 +122,13 @@ def _orders(run: ShopRun, days: StoredDays) -> Delivered:
 
 def _summary(run: ShopRun) -> Delivered:
     status = shop_status(run)
-    quota = run.quota()
     metadata = {
         "status": status,
         **showing.of_run(run.ctx, run.log.entities(run.run_id, run.shop.key)),
         "sales of the last days": showing.sales_chart(run.ctx, run.sales_read.totals(_chart_start(run))),
         "calls to the till": run.calls.spent,
         "calls to ShopiMind": run.crm.attempts,
-        "quota of the month": f"{quota['used']} of {quota['limit']} calls used in {quota['month']}",
+        "quota of the month": in_words(quota_outlook(run)),
     }
     if status not in ("delivered", "refused"):
         raise Ended(f"{status}. {' '.join([*run.stop_reasons.values(), *run.problems])}", metadata)

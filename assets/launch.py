@@ -48,7 +48,12 @@ def _execute(
     # No pool: the lease keeps runs over a shop apart and says so at once, and a pool's slot outlives a killed process.
     definitions = definitions_of([shop], opened_from=first, opened_to=last, pooled=False)
     only_due = request.first is None and request.last is None
-    settings = {"full": request.full, "only_due": only_due, "wait_for_other_run": 0.0}
+    settings = {
+        "full": request.full,
+        "only_due": only_due,
+        "only": list(request.only),
+        "wait_for_other_run": 0.0,
+    }
     return definitions.resolve_job_def(sync_job_name(shop)).execute_in_process(
         run_config={"resources": {"connector": {"config": settings}}, "loggers": _QUIET},
         instance=instance,

@@ -13,6 +13,7 @@ from assets.storage import DayRows, Rows, StoredDays, StoredRows
 from connector import recording
 from connector.mapping.records import RECORDS
 from connector.mapping.reference import map_brands, map_categories
+from connector.reading_customers import current_customers
 from connector.shop_run import ShopRun
 
 
@@ -48,7 +49,7 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
         records(
             "customers",
             "The customers as ShopiMind takes them, under the data source of their home store: the one where they buy most.",
-            lambda run, listed, new: _records(recording.record_customers(run, _both(listed, new))),
+            lambda run, listed, new: _records(recording.record_customers(run, current_customers(listed, new))),
             inputs=["pos_customers", "pos_new_customers"],
             after=["orders"],
         ),
@@ -63,7 +64,7 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             "pos_profiles",
             "The loyalty profile of every customer that ShopiMind has: points, balances, home store, orders so far. Made after "
             "the customers and orders were delivered: ShopiMind only takes the profile of a customer that it knows.",
-            lambda run, listed, new: _records(recording.record_profiles(run, _both(listed, new))),
+            lambda run, listed, new: _records(recording.record_profiles(run, current_customers(listed, new))),
             group=DELIVERED,
             inputs=["pos_customers", "pos_new_customers"],
             after=["orders", "shopimind_customers", "shopimind_orders"],
@@ -72,11 +73,6 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
 
 
 _RECORDS = "Each record is either to be sent, or skipped by a rule of shops.yaml, or refused because it breaks a rule of ShopiMind."
-
-
-def _both(listed: StoredRows, new: StoredRows) -> Iterator[pa.Table]:
-    yield from listed
-    yield from new
 
 
 def _records(tables: Iterable[pa.Table]) -> Rows:
@@ -91,5 +87,5 @@ def _records(tables: Iterable[pa.Table]) -> Rows:
 
 
 def _orders(run: ShopRun, sales: StoredDays, listed: StoredRows, new: StoredRows) -> DayRows:
-    days = recording.record_orders(run, sales.of(run.read_pairs), _both(listed, new))
+    days = recording.record_orders(run, sales.of(run.read_pairs), current_customers(listed, new))
     return DayRows(RECORDS, days, showing.of_day_recorded, beyond=run.days_of_new_stores)

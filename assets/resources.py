@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import dagster as dg
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from assets.orphans import look_lease, run_tags
 from connector.config import Shop, find_shops_file, load_shops
@@ -29,6 +29,7 @@ class Connector(dg.ConfigurableResource[Any]):
 
     full: bool = False  # ignore the ledger: send everything again
     only_due: bool = False  # of the partitions asked, read only days that are not complete or within the look-back
+    only: list[str] = Field(default_factory=list)  # entities asked for by name: their lists are read whole
     wait_for_other_run: float = 60.0  # seconds to wait for another run over the same shop before giving up
 
     _state: State = PrivateAttr()
@@ -61,6 +62,7 @@ class Connector(dg.ConfigurableResource[Any]):
                 self._run_id,
                 full=self.full,
                 only_due=self.only_due,
+                only=self.only,
                 progress=_progress,
                 lease=lease,
             )

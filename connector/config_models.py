@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import pycountry
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
 from connector.http import check_base_url
 
@@ -136,6 +136,14 @@ def _check_offset(value: int) -> int:
     return value
 
 
+def _check_calls_for_others(value: int, info: ValidationInfo) -> int:
+    if value < 0:
+        raise ValueError("must be 0 or more")
+    if value >= info.data.get("monthly_calls", value + 1):
+        raise ValueError("must be less than monthly_calls, or no history is ever read")
+    return value
+
+
 def _none_word(value: Any) -> Any:
     return None if value == "none" else value
 
@@ -205,6 +213,10 @@ class PosAccount(_Strict):
     oauth_token: Secret | None = None
     base_url: Address = Field(default_factory=lambda data: f"https://{data.get('account', '')}.hiboutik.com/api")
     monthly_calls: Annotated[WholeNumber, Field(gt=0)] = 10_000  # per store
+    # per store and month: what reading history never touches
+    calls_for_others: Annotated[WholeNumber, AfterValidator(_check_calls_for_others)] = Field(
+        default_factory=lambda data: int(data.get("monthly_calls", 0)) // 10
+    )
 
 
 class Shop(_Strict):

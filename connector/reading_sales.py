@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from connector.delivery.counts import Counts
 from connector.delivery.entities import ORDERS
 from connector.due_days import Days, recent_from
-from connector.pos.protocol import PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
+from connector.pos.protocol import CallsKept, PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
 from connector.pos.rows import SALES
 from connector.shop_run import ShopRun
 
@@ -23,10 +23,6 @@ CALLS_IN_FLIGHT = 5  # what the contract allows towards a till
 _AHEAD = 4 * CALLS_IN_FLIGHT  # (store, day) pairs read ahead of what was handed on
 _IN_VAIN = 10  # pairs one after another for which the till did not answer, before no more are asked for
 _TOLD = 5  # sentences about pairs that could not be read, before the others are only counted
-
-
-class _Reserved(QuotaReached):
-    """The calls left of the month are kept for the daily syncs, so no older day is read."""
 
 
 @dataclass
@@ -45,7 +41,7 @@ class _Stop:
     def because(self, pair: tuple[str, int], error: PosError) -> None:
         """One pair, day and store, could not be read."""
         day, store_id = pair
-        if isinstance(error, _Reserved):
+        if isinstance(error, CallsKept):
             self.run.stop_reasons.setdefault("quota", str(error))
             self.history = True
         elif isinstance(error, QuotaReached):
@@ -141,11 +137,8 @@ class SalesReading:
 
         def read(store_id: int, day: date) -> pa.Table:
             if day < recent[store_id]:
-                try:
-                    self.run.calls.keep_reserve()
-                except QuotaReached as reached:
-                    raise _Reserved(str(reached)) from None
-                return self.run.till.sales(store_id, day, needs)
+                with self.run.calls.for_history():
+                    return self.run.till.sales(store_id, day, needs)
             return self.run.till.sales(store_id, day, needs, self._references(day.isoformat()))
 
         stop = _Stop(self.run, recent)

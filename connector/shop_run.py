@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -81,6 +81,7 @@ class ShopRun:
     run_id: str
     full: bool = False
     only_due: bool = False
+    only: Collection[str] = ()  # the entities that were asked for by name; none: all of them
     dry: bool = False
     in_flight: int = 8
     clock: Callable[[], float] = time.time
@@ -92,6 +93,7 @@ class ShopRun:
     unread: set[tuple[int, str]] = field(
         default_factory=set
     )  # (store, day) of which a sale's own page or customer did not come
+    passes: dict[str, int] = field(default_factory=dict)  # the lists that this run has read to their end -> pages
     new_customers_read: bool = False  # whether customers that are newer than the list of customers were looked up
     needs_misc_product: bool = False  # an order of this run has a line without product
     new_stores: set[int] = field(default_factory=set)  # stores that the run before did not know
@@ -111,6 +113,7 @@ class ShopRun:
             db,
             self.shop.pos.account,
             monthly_calls=self.shop.pos.monthly_calls,
+            calls_for_others=self.shop.pos.calls_for_others,
             memory=self.memory,
             clock=self.clock,
         )

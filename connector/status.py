@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from calendar import monthrange
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from connector.delivery import entities
 from connector.delivery.ledger import Held
 from connector.delivery.provisioned import known_sources
 from connector.due_days import days_due, today
+from connector.quota import quota_outlook
 from connector.report import store_currencies
 from connector.shop_run import SYNC_LEASE, ShopRun
 from connector.state.leases import living_holder
@@ -48,7 +47,7 @@ def status_of_shop(run: ShopRun) -> dict[str, Any]:
         "message": last["message"] if last else None,
         "last_run": datetime.fromtimestamp(last["started_at"], UTC).isoformat() if last else None,
         "days_waiting": _days_waiting(run),
-        "quota": {**run.quota(), "forecast": _forecast(run)},
+        "quota": quota_outlook(run),
         "entities": rows,
     }
 
@@ -59,14 +58,6 @@ def _status(run: ShopRun, last: dict[str, Any] | None) -> str:
     if last["status"] is None:  # the run has not ended: it goes on, or its process died
         return "running" if living_holder(run.state.db, run.shop.key, SYNC_LEASE) else "failed"
     return str(last["status"])
-
-
-def _forecast(run: ShopRun) -> int:
-    """The calls of the whole month if it goes on as it has so far; of its first day, as if that were over."""
-    now = datetime.fromtimestamp(run.clock(), run.calls.zone)
-    start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    days = monthrange(now.year, now.month)[1]
-    return math.ceil(run.calls.usage().used * days / max(1.0, (now - start) / timedelta(days=1)))
 
 
 def _places(run: ShopRun) -> list[Place]:

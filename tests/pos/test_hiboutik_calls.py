@@ -197,7 +197,9 @@ def test_one_429_waits_as_long_as_the_till_asks(make, till, slept):
 def test_a_second_429_stops_the_account(make, till, counter):
     till.answer = lambda asked: reply(ERROR, 429)
     pos = make()
-    with pytest.raises(QuotaReached, match=r"maison-lea.*until the month ends or calls are bought"):
+    with pytest.raises(
+        QuotaReached, match=r"maison-lea.*stopped until 2026-12-01 00:00 \(UTC\), or until calls are bought"
+    ):
         pos.stores()
     with pytest.raises(QuotaReached):
         pos.brands()
