@@ -38,7 +38,7 @@ class Quota:
     month: str
     used: int
     limit: int
-    history: int = 0  # of those used, for days that no daily sync needs
+    history: int = field(default=0, compare=False)  # of those used, for days that no daily sync needs
     since: int | None = field(default=None, compare=False)  # when the first of them was counted
     stopped_at: int | None = None  # when the till itself said that the quota is reached; None: it answers
 
