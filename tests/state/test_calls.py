@@ -151,7 +151,8 @@ def test_a_stop_reaches_every_run_that_goes_on_and_the_next_has_one_call_to_find
         beside.spend()
     clock.set("2026-11-11T12:00")
     later, other = (MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock) for _ in range(2))
-    assert later.probing and later.usage().stopped_at is not None
+    assert later.probing
+    assert later.usage().stopped_at is not None
     later.spend()
     other.spend()
     later.stop()
@@ -161,7 +162,8 @@ def test_a_stop_reaches_every_run_that_goes_on_and_the_next_has_one_call_to_find
     last = MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock)
     last.spend()
     last.answered()
-    assert not last.probing and last.usage().stopped_at is None
+    assert not last.probing
+    assert last.usage().stopped_at is None
     last.spend()
     assert last.usage().used == 6
 
@@ -173,7 +175,8 @@ def test_a_stop_is_over_when_the_month_is(db, clock) -> None:
     clock.set("2026-12-01T00:00")
     later = MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock)
     later.spend()
-    assert not later.probing and later.usage() == Quota("2026-12", 1, 10)
+    assert not later.probing
+    assert later.usage() == Quota("2026-12", 1, 10)
 
 
 def test_what_is_kept_is_that_of_the_month_that_has_begun_meanwhile(db, clock) -> None:
