@@ -15,6 +15,7 @@ from connector.delivery.counts import Counts
 from connector.delivery.entities import POS_PROFILES, Entity
 from connector.delivery.provisioned import known_sources
 from connector.outcome import shop_status
+from connector.quota import in_words, quota_outlook
 from connector.shop_definitions import related
 from connector.shop_run import ShopRun, Stopped
 from connector.status import history
@@ -161,7 +162,6 @@ def _orders(run: ShopRun, days: StoredDays) -> Delivered:
 
 def _summary(run: ShopRun) -> Delivered:
     status = shop_status(run)
-    quota = run.quota()
     metadata = {
         "status": status,
         **showing.of_run(run.ctx, run.log.entities(run.run_id, run.shop.key), entities.names_of(run.shop)),
@@ -170,8 +170,8 @@ def _summary(run: ShopRun) -> Delivered:
         "calls to the till": run.calls.spent,
         "calls to ShopiMind": run.crm.attempts,
     }
-    if quota:
-        metadata["quota of the month"] = f"{quota['used']} of {quota['limit']} calls used in {quota['month']}"
+    if outlook := quota_outlook(run):
+        metadata["quota of the month"] = in_words(outlook)
     if status not in ("delivered", "refused"):
         raise Ended(f"{status}. {' '.join([*run.stop_reasons.values(), *run.problems])}", metadata)
     return Delivered(metadata)

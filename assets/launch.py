@@ -52,7 +52,12 @@ def _execute(
     wait = GIVES_WAY_IN if backfills(state.db, shop.key) else 0.0
     if wait:
         ask_for_way(state.db, shop.key)
-    settings = {"full": request.full, "only_due": only_due, "wait_for_other_run": wait}
+    settings = {
+        "full": request.full,
+        "only_due": only_due,
+        "only": list(request.only),
+        "wait_for_other_run": wait,
+    }
     return definitions.resolve_job_def(sync_job_name(shop)).execute_in_process(
         run_config={"resources": {"connector": {"config": settings}}, "loggers": _QUIET},
         instance=instance,

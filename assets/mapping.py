@@ -17,6 +17,7 @@ from connector.config_custom_data import in_order
 from connector.delivery.entities import custom_entity
 from connector.mapping.records import RECORDS
 from connector.mapping.reference import map_brands, map_categories
+from connector.reading_customers import current_customers
 from connector.recording_custom import record_custom_data
 from connector.shop_run import ShopRun
 
@@ -53,7 +54,7 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
         records(
             "customers",
             "The customers as ShopiMind takes them, under the data source of their home store: the one where they buy most.",
-            lambda run, listed, new: _records(recording.record_customers(run, _both(listed, new))),
+            lambda run, listed, new: _records(recording.record_customers(run, current_customers(listed, new))),
             inputs=["pos_customers", "pos_new_customers"],
             after=["orders"],
         ),
@@ -68,7 +69,7 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             "pos_profiles",
             "The loyalty profile of every customer that ShopiMind has: points, balances, home store, orders so far. Made after "
             "the customers and orders were delivered: ShopiMind only takes the profile of a customer that it knows.",
-            lambda run, listed, new: _records(recording.record_profiles(run, _both(listed, new))),
+            lambda run, listed, new: _records(recording.record_profiles(run, current_customers(listed, new))),
             group=DELIVERED,
             inputs=["pos_customers", "pos_new_customers"],
             after=["orders", "shopimind_customers", "shopimind_orders"],
@@ -96,11 +97,6 @@ def _custom_data(declared: CustomData, run: ShopRun, *lists: StoredRows) -> Rows
     return _records(record_custom_data(run, declared, of_list))
 
 
-def _both(listed: StoredRows, new: StoredRows) -> Iterator[pa.Table]:
-    yield from listed
-    yield from new
-
-
 def _records(tables: Iterable[pa.Table]) -> Rows:
     outcomes: Counter[str] = Counter()
 
@@ -113,5 +109,5 @@ def _records(tables: Iterable[pa.Table]) -> Rows:
 
 
 def _orders(run: ShopRun, sales: StoredDays, listed: StoredRows, new: StoredRows) -> DayRows:
-    days = recording.record_orders(run, sales.of(run.read_pairs), _both(listed, new))
+    days = recording.record_orders(run, sales.of(run.read_pairs), current_customers(listed, new))
     return DayRows(RECORDS, days, showing.of_day_recorded, beyond=run.days_beyond)

@@ -1,6 +1,7 @@
 """The left side of a shop's graph: what its till says."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -8,9 +9,10 @@ import pyarrow as pa
 
 from assets import showing
 from assets.builder import READ, SOURCES, AssetBuilder
-from assets.storage import DayRows, Rows, StoredDays, StoredRows
+from assets.storage import DayRows, Metadata, Rows, StoredDays, StoredRows
+from connector import reading_passes
 from connector.pos.rows import BRANDS, CATEGORIES, CUSTOMERS, PRODUCTS, SALES, STOCK, STORES
-from connector.reading_customers import read_customers, read_new_customers
+from connector.reading_customers import new_customers_written, read_customers, read_new_customers
 from connector.reading_lists import read_products, read_stores
 from connector.reading_sales import SalesReading
 from connector.shop_run import ShopRun
@@ -44,8 +46,9 @@ def reading_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
         build.asset(
             "pos_new_customers",
             READ,
-            "Customers who were registered after the list of customers was last read, and whom the sales of this run name: "
-            "one call each.",
+            "Customers whom the sales of this run name and whose row is not that of a list just read: those who were registered "
+            "since the list was last read, and those with new sales, as far as the day's allowance goes. One call each. They "
+            "count before the list's rows.",
             _new_customers,
             schema=CUSTOMERS,
             inputs=["pos_sales", "pos_customers"],
@@ -92,7 +95,7 @@ def _list_asset(
         name,
         READ,
         description,
-        lambda run: Rows(schema, read(run)),
+        lambda run: Rows(schema, read(run), partial(_list_written, run, name)),
         schema=schema,
         after=["pos_stores", "shopimind_sources"],
         reads_till=True,
@@ -106,4 +109,10 @@ def _sales(run: ShopRun) -> DayRows:
 
 def _new_customers(run: ShopRun, sales: StoredDays, listed: StoredRows) -> Rows:
     tables = (table for _, table in sales.of(run.read_pairs or {}))
-    return Rows(CUSTOMERS, [read_new_customers(run, tables, iter(listed))])
+    return Rows(CUSTOMERS, [read_new_customers(run, tables, iter(listed))], partial(new_customers_written, run))
+
+
+def _list_written(run: ShopRun, name: str) -> Metadata:
+    """Of a list that may be read at intervals only, how old it is."""
+    listed = name.removeprefix("pos_")
+    return reading_passes.written(run, listed) if listed in reading_passes.LISTS else {}

@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import dagster as dg
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from assets.orphans import look_lease, run_tags
 from connector.config import Shop, find_shops_file, load_shops
@@ -33,6 +33,7 @@ class Connector(dg.ConfigurableResource[Any]):
     only_due: bool = False  # of the partitions asked, read only days that are not complete or within the look-back
     backfill: bool = False  # read the next days that are due of the history, and nothing that every sync reads
     backfill_minutes: float = 15.0  # after which a backfill asks for no more of them
+    only: list[str] = Field(default_factory=list)  # entities asked for by name: their lists are read whole
     wait_for_other_run: float = 60.0  # seconds to wait for another run over the same shop before giving up
 
     _state: State = PrivateAttr()
@@ -68,6 +69,7 @@ class Connector(dg.ConfigurableResource[Any]):
                 only_due=self.only_due or self.backfill,
                 backfill=self.backfill,
                 history_until=time.monotonic() + 60 * self.backfill_minutes if self.backfill else None,
+                only=self.only,
                 progress=_progress,
                 lease=lease,
             )

@@ -174,6 +174,7 @@ class FilesAccount(PosAccount):
     """A folder into which a till exports CSV or Parquet files."""
 
     monthly_calls: ClassVar[None] = None
+    calls_for_others: ClassVar[int] = 0
 
     system: Literal["files"]
     account: Annotated[str, matching(r"[A-Za-z0-9-]+", "must be letters, digits or '-'")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from connector.config_values import Address, Secret, Strict, Text, WholeNumber, matching
 
@@ -12,6 +12,14 @@ from connector.config_values import Address, Secret, Strict, Text, WholeNumber, 
 def _check_login(value: str) -> str:
     if ":" in value:
         raise ValueError("must not contain ':' (it ends the login in HTTP basic authentication)")
+    return value
+
+
+def _check_calls_for_others(value: int, info: ValidationInfo) -> int:
+    if value < 0:
+        raise ValueError("must be 0 or more")
+    if value >= info.data.get("monthly_calls", value + 1):
+        raise ValueError("must be less than monthly_calls, or no history is ever read")
     return value
 
 
@@ -41,6 +49,10 @@ class HiboutikAccount(PosAccount):
     oauth_token: Secret | None = None
     base_url: Address = Field(default_factory=lambda data: f"https://{data.get('account', '')}.hiboutik.com/api")
     monthly_calls: Annotated[WholeNumber, Field(gt=0)] = 10_000  # per store
+    # per store and month: what reading history never touches
+    calls_for_others: Annotated[WholeNumber, AfterValidator(_check_calls_for_others)] = Field(
+        default_factory=lambda data: int(data.get("monthly_calls", 0)) // 10
+    )
 
     @property
     def state_key(self) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from connector.quota import in_words
 from connector.reconciliation_lines import summed
 
 if TYPE_CHECKING:
@@ -217,8 +218,8 @@ def _say_shop(shop: dict[str, Any]) -> None:
         to_the_till = sum(number for to, number in calls.items() if to != "shopimind")
         out.print(f"calls: {to_the_till} to the till, {calls['shopimind']} to ShopiMind", highlight=False)
     if quota:
-        pace = f"; at this pace {quota['forecast']} by its end" if "forecast" in quota else ""
-        out.print(f"quota: {quota['used']} of {quota['limit']} calls used in {quota['month']}{pace}")
+        used = f"{quota['used']} of {quota['limit']} calls used in {quota['month']}"
+        out.print(f"quota: {in_words(quota) if 'forecast' in quota else used}", highlight=False, soft_wrap=True)
     if shop.get("message"):
         out.print(shop["message"], markup=False, style="yellow", soft_wrap=True)
     out.print()

@@ -33,7 +33,8 @@ from connector.mapping.reference import map_brands, map_categories, map_order_st
 from connector.outcome import exit_code
 from connector.pos.protocol import QuotaReached
 from connector.pos.rows import CUSTOMERS, SALES
-from connector.reading_customers import read_customers, read_new_customers
+from connector.quota import quota_outlook
+from connector.reading_customers import current_customers, read_customers, read_new_customers
 from connector.reading_lists import read_products, read_stores
 from connector.reading_sales import SalesReading
 from connector.recording_custom import record_custom_data
@@ -111,7 +112,7 @@ def plan_shop(run: ShopRun, days: Sequence[str], only: Sequence[str]) -> dict[st
         "message": " ".join([*run.stop_reasons.values(), *run.problems]) or None,
         "entities": plan.rows,
         "calls": run.calls_made(plan.calls),
-        "quota": run.quota(),
+        "quota": quota_outlook(run),
     }
 
 
@@ -212,9 +213,10 @@ class _Plan:
         return {**self.lists, **customers}
 
     def _customers(self, lake: Lake) -> Iterator[pa.Table]:
-        yield from lake.read(self.run.shop.key, "pos_customers")
-        if lake.exists(self.run.shop.key, "pos_new_customers"):
-            yield from lake.read(self.run.shop.key, "pos_new_customers")
+        listed = lake.read(self.run.shop.key, "pos_customers")
+        if not lake.exists(self.run.shop.key, "pos_new_customers"):
+            return listed
+        return current_customers(listed, lake.read(self.run.shop.key, "pos_new_customers"))
 
     def _orders(self, lake: Lake, sources: Sources) -> None:
         run, key = self.run, self.run.shop.key
@@ -387,7 +389,7 @@ def plan_shops(
 def _planned(
     shop: Shop, state: State, first: date | None, last: date | None, only: Sequence[str], full: bool
 ) -> dict[str, Any]:
-    run = ShopRun(shop, state, run_id="plan", full=full, only_due=first is None and last is None, dry=True)
+    run = ShopRun(shop, state, run_id="plan", full=full, only=only, only_due=first is None and last is None, dry=True)
     try:
         with Lease.acquire(state.db, shop.key, SYNC_LEASE):
             return plan_shop(run, day_range(*asked_window(run, first, last)), only)
@@ -398,7 +400,7 @@ def _planned(
             "message": str(held),
             "entities": [],
             "calls": run.calls_made(),
-            "quota": run.quota(),
+            "quota": quota_outlook(run),
         }
     finally:
         run.close()

@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector import reading_passes
+from connector.due_days import recent_from
 from connector.pos.protocol import PosAccessDenied, PosError, PosUnavailable, QuotaReached
 from connector.pos.rows import CUSTOMERS
 from connector.shop_run import ShopRun
 
 _CUSTOMERS_ASKED = 250  # customers read one by one in a run, at most: as many as one page of the list has
 
+log = logging.getLogger(__name__)
+
 
 def read_customers(run: ShopRun) -> Iterator[pa.Table]:
-    """Every listed customer, page by page. Whether the list was whole is remembered for runs that do not read it."""
-    number = 0
+    """Every listed customer, page by page. Whether the list was whole is remembered for runs that do not read it.
+
+    A long list whose turn it is not (`connector.reading_passes`) is taken from the lake as it is.
+    """
+    if (carried := reading_passes.carried_over(run, "customers", CUSTOMERS)) is not None:
+        yield from carried
+        return
+    reading_passes.begin(run, "customers")
+    number = pages = 0
     for page in run.till.customers():
-        number += page.num_rows
+        number, pages = number + page.num_rows, pages + 1
         run.progress("customers", number, None)
         yield page
+    reading_passes.ended(run, "customers", pages)
     if not run.dry:
         run.memory.learn(_partial(run), "yes" if "customers" in run.till.incomplete_lists else "no")
 
 
 def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator[pa.Table]) -> pa.Table:
-    """Customers that the sales name and that were created after the list was read, one call each, once.
+    """Customers that the sales name and whose row is not that of a list just read, one call each.
 
-    Ids only grow, so an id above every listed one is a new customer; a smaller one that is not listed was deleted, if
-    the list is whole. Where that cannot be told, or a customer could not be asked for, `run.new_customers_read` stays
-    false: the days that name unknown customers are read again.
+    First those who were created after the list was read. Ids only grow, so an id above every listed one is a new
+    customer; a smaller one that is not listed was deleted, if the list is whole. Where that cannot be told, or a customer
+    could not be asked for, `run.new_customers_read` stays false: the days that name unknown customers are read again.
+
+    Then, when this run has not read the list, known customers with new sales in the look-back or today: the till has
+    changed their points, perhaps their e-mail. They are asked for as far as the day's allowance goes
+    (`connector.reading_passes`); the others wait for the list's next pass. What was read of them stays until then.
     """
     ids = pa.chunked_array([page["customer_id"].combine_chunks() for page in listed], pa.int64())
     highest = pc.max(ids).as_py() or 0
-    before = run.snapshot("pos_new_customers", CUSTOMERS) or CUSTOMERS.empty_table()
-    known = before.filter(pc.greater(before["customer_id"], highest))
-    named: set[int] = set()
-    for table in sales:
-        named.update(table["customer_id"].filter(pc.greater(table["customer_id"], 0)).to_pylist())
-    unknown = pa.array(sorted(named - set(known["customer_id"].to_pylist())), pa.int64())
+    kept = _kept_from_earlier(run, highest)
+    named, touched = _customers_of(run, sales)
+    unknown = pa.array(sorted(named - set(kept["customer_id"].to_pylist())), pa.int64())
     unknown = unknown.filter(pc.invert(pc.is_in(unknown, value_set=ids)))
     newer = [customer_id for customer_id in unknown.to_pylist() if customer_id > highest]
     if highest == 0:
@@ -47,14 +62,83 @@ def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator
     whole = _is_whole(run, highest == 0, len(unknown) - len(newer))
     found, all_asked = _ask_for(run, newer)
     run.new_customers_read = whole and all_asked
-    return pa.concat_tables([known, *found])
+    fresh = pa.concat_tables([CUSTOMERS.empty_table(), *found, *_read_anew(run, touched - set(unknown.to_pylist()))])
+    return pa.concat_tables([kept.filter(_not_in(kept, fresh)), fresh])
+
+
+def new_customers_written(run: ShopRun) -> dict[str, Any]:
+    """What `read_new_customers` gave is in the lake, and holds until the list is read again."""
+    run.memory.learn(_singles_since(run), _pass_at(run))
+    return {}
+
+
+def current_customers(listed: Iterable[pa.Table], new: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Every customer once: the rows of the list, but for those who were read by themselves since; then these."""
+    singles = pa.concat_tables([CUSTOMERS.empty_table(), *new])
+    for page in listed:
+        yield page.filter(_not_in(page, singles))
+    yield singles
 
 
 def list_is_whole(run: ShopRun, name: str) -> bool:
-    """Whether the last pass over that list of the till ("products", "customers", ...) saw every row."""
-    if name in run.till.incomplete_lists:
+    """Whether every row of that list of the till ("products", "customers", ...) was seen, by this run where it reads it at
+    intervals: nothing counts as gone from a list that was not read."""
+    if name in run.till.incomplete_lists or (name in reading_passes.LISTS and name not in run.passes):
         return False
     return name != "customers" or run.memory.recall(_partial(run)) != "yes"
+
+
+def _kept_from_earlier(run: ShopRun, highest: int) -> pa.Table:
+    """Who was read by himself before: a new customer as long as the list lacks him, any other until it is read again."""
+    before = run.snapshot("pos_new_customers", CUSTOMERS) or CUSTOMERS.empty_table()
+    if "customers" not in run.passes and (run.memory.recall(_singles_since(run)) or "") == _pass_at(run):
+        return before
+    return before.filter(pc.greater(before["customer_id"], highest))
+
+
+def _customers_of(run: ShopRun, sales: Iterable[pa.Table]) -> tuple[set[int], set[int]]:
+    """Whom the sales name; and of these who has a sale that no earlier run has read, where the list is not read."""
+    recent = {s.store_id: recent_from(run.ctx, s.store_id, run.started).isoformat() for s in run.ctx.stores}
+    named, bought = set[int](), dict[int, int]()
+    for table in sales:
+        table = table.filter(pc.greater(table["customer_id"], 0))
+        named.update(table["customer_id"].to_pylist())
+        if "customers" in run.passes:
+            continue
+        columns = (table[name].to_pylist() for name in ("sale_id", "customer_id", "store_id", "day"))
+        for sale_id, customer_id, store_id, day in zip(*columns, strict=True):
+            if sale_id is not None and store_id in recent and day >= recent[store_id]:
+                bought[sale_id] = customer_id
+    before = run.sales_read.customers_of(bought)
+    return named, {customer for sale, customer in bought.items() if before.get(sale) != customer}
+
+
+def _read_anew(run: ShopRun, touched: set[int]) -> list[pa.Table]:
+    allowed = reading_passes.singles_left(run)
+    asked = sorted(touched, reverse=True)[:allowed]
+    reading_passes.singles_asked(run, len(asked))
+    found, _ = _ask_for(run, asked, since="His row is that of the list's last pass; the next one reads him again.")
+    if len(touched) > len(asked):
+        log.info(
+            "shop %s: of %d customers with new sales %d were read by themselves; the others wait for the list's next pass",
+            run.shop.key,
+            len(touched),
+            len(asked),
+        )
+    return found
+
+
+def _not_in(rows: pa.Table, others: pa.Table) -> Any:
+    return pc.invert(pc.is_in(rows["customer_id"], value_set=others["customer_id"]))
+
+
+def _pass_at(run: ShopRun) -> str:
+    last = reading_passes.last_pass(run, "customers")
+    return "" if last is None else str(last.at)
+
+
+def _singles_since(run: ShopRun) -> str:
+    return f"single_customers_since/{run.shop.key}"  # which pass the rows of `pos_new_customers` came after
 
 
 def _partial(run: ShopRun) -> str:
@@ -77,8 +161,8 @@ def _is_whole(run: ShopRun, is_empty: bool, unknown: int) -> bool:
     return False
 
 
-def _ask_for(run: ShopRun, customer_ids: list[int]) -> tuple[list[pa.Table], bool]:
-    """The customers, each asked for by itself; false when one of them was not answered for."""
+def _ask_for(run: ShopRun, customer_ids: list[int], since: str = "") -> tuple[list[pa.Table], bool]:
+    """The customers, each asked for by itself; false when one of them was not answered for. `since` tells what then counts."""
     found = []
     failed: list[str] = []
     for customer_id in customer_ids[:_CUSTOMERS_ASKED]:
@@ -88,7 +172,7 @@ def _ask_for(run: ShopRun, customer_ids: list[int]) -> tuple[list[pa.Table], boo
             run.stop_reasons.setdefault("quota", str(stop))
             return found, False
         except PosError as error:
-            failed.append(f"customer {customer_id}: {error}")
+            failed.append(f"customer {customer_id}: {error} {since}".strip())
             if isinstance(error, (PosAccessDenied, PosUnavailable)):
                 break
     if len(customer_ids) > _CUSTOMERS_ASKED:

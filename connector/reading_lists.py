@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector import reading_passes
 from connector.pos.protocol import PosError
 from connector.pos.rows import PRODUCTS, STORES
 from connector.shop_run import ShopRun
@@ -42,19 +43,28 @@ def read_stores(run: ShopRun) -> pa.Table:
 def read_products(run: ShopRun) -> Iterator[pa.Table]:
     """Every listed product, then, once, those that were listed before and are gone (`listed` false).
 
+    A long list whose turn it is not (`connector.reading_passes`) is taken from the lake as it is.
+
     A product is only gone when the list was read completely, and not when so many would be that the list itself is in
     doubt: then what is missing stays as it was. The earlier list comes from the lake.
     """
+    if (carried := reading_passes.carried_over(run, "products", PRODUCTS)) is not None:
+        yield from carried
+        return
+    reading_passes.begin(run, "products")
     before = run.snapshot("pos_products", PRODUCTS)
     if before is not None:
         before = before.filter(before["product_id"].is_valid())
     seen: set[int | None] = set()
+    pages = 0
     for page in run.till.products():
+        pages += 1
         seen.update(page["product_id"].to_pylist())
         run.progress("products", len(seen), None)
         yield page
     if None in seen:
         run.till.incomplete_lists.add("products")  # what has no id may stand for any product
+    reading_passes.ended(run, "products", pages)
     if before is None:
         return
     missing = before.filter(pc.invert(pc.is_in(before["product_id"], value_set=pa.array(list(seen), pa.int64()))))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.due_days import recent_from
-from connector.pos.protocol import PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
+from connector.pos.protocol import CallsKept, PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
 from connector.pos.rows import SALES
 from connector.shop_run import ShopRun
 from connector.state.turnover import Month, StoreMonth
@@ -28,10 +28,6 @@ _TOLD = 5  # sentences about pairs that could not be read, before the others are
 _LOOKS = 1.0  # seconds between two looks whether another run of the shop asks for way
 
 Pair = tuple[str, int]  # closing day and store
-
-
-class _Reserved(QuotaReached):
-    """The calls left of the month are kept for the daily syncs, so no older day is read."""
 
 
 @dataclass
@@ -78,7 +74,7 @@ class _Stop:
     def because(self, pair: tuple[str, int], error: PosError) -> None:
         """One pair, day and store, could not be read."""
         day, store_id = pair
-        if isinstance(error, _Reserved):
+        if isinstance(error, CallsKept):
             self.run.stop_reasons.setdefault("quota", str(error))
             self.history = True
         elif isinstance(error, QuotaReached):
@@ -196,8 +192,8 @@ class PairReader:
             if place[0] in self._stop.stores:
                 return None
             try:
-                self._run.calls.keep_reserve()
-                return question(place)
+                with self._run.calls.for_history():
+                    return question(place)
             except QuotaReached:  # the sales meet it too, and tell it
                 return None
 
@@ -209,11 +205,8 @@ class PairReader:
         day, store_id = date.fromisoformat(pair[0]), pair[1]
         if not self.is_history(pair):
             return self._run.till.sales(store_id, day, self._needs, self._references(pair[0]))
-        try:
-            self._run.calls.keep_reserve()
-        except QuotaReached as reached:
-            raise _Reserved(str(reached)) from None
-        return self._run.till.sales(store_id, day, self._needs)
+        with self._run.calls.for_history():
+            return self._run.till.sales(store_id, day, self._needs)
 
     def _references(self, day: str) -> dict[int, str]:
         """Which sale of the day came from which web shop's order, as far as an earlier run found out."""

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector import reading_passes
 from connector.config import Shop
 from connector.delivery import entities
 from connector.delivery.entities import ORDERS
@@ -49,6 +50,7 @@ class _Repair:
 
     forget: dict[str, list[str]] = field(default_factory=dict)  # ids by entity that are no longer taken for delivered
     reopen: set[tuple[int, str]] = field(default_factory=set)  # days (of stores) to be read again
+    lists: set[str] = field(default_factory=set)  # of the till, to be read whole whether or not it is their turn
     only: set[str] = field(default_factory=set)  # the entities in doubt
 
 
@@ -135,6 +137,7 @@ def _to_repair(found: Reconciliation) -> _Repair:
     for line in found.lines:
         if (line["till"] or {}).get("agrees") is False:
             repair.only.add(line["entity"])
+            repair.lists |= {line["entity"]} & reading_passes.LISTS.keys()
     for entity in found.uncounted - found.closed.keys():
         # which of them are missing cannot be told, so all are sent again
         repair.only.add(entity.name)
@@ -159,10 +162,13 @@ def _days_under(run: ShopRun, sources: Sequence[str]) -> set[tuple[int, str]]:
 def _prepare(run: ShopRun, repair: _Repair) -> None:
     """Makes a sync deliver it, in one transaction and while no other run delivers this shop. Raises `LeaseHeld`."""
     db = run.state.db
-    with Lease.acquire(db, run.shop.key, SYNC_LEASE), db.begin() as connection:
-        for entity, external_ids in repair.forget.items():
-            run.ledger.forget(connection, entity, external_ids)
-        run.days.reopen(connection, repair.reopen)
+    with Lease.acquire(db, run.shop.key, SYNC_LEASE):
+        for name in repair.lists:
+            reading_passes.forget(run, name)
+        with db.begin() as connection:
+            for entity, external_ids in repair.forget.items():
+                run.ledger.forget(connection, entity, external_ids)
+            run.days.reopen(connection, repair.reopen)
 
 
 def _requests(run: ShopRun, repair: _Repair, question: Question, shops_file: Path) -> list[SyncRequest]:

@@ -20,6 +20,7 @@ from connector.delivery.provisioned import known_sources
 from connector.due_days import over, today
 from connector.mapping.identifiers import owns
 from connector.pos.protocol import PosError, PosUnavailable, QuotaReached
+from connector.reading_passes import waits_for_its_turn
 from connector.reading_sales import amount_of
 from connector.reconciliation_lines import Line, money, plain_line
 from connector.reconciliation_source import (
@@ -206,8 +207,8 @@ class _Look:
         problems = self.run.problems
         for ask in self._questions():
             try:
-                self.run.calls.keep_reserve()
-                ask()
+                with self.run.calls.for_history():
+                    ask()
             except QuotaReached as stop:
                 self.run.stop_reasons["quota"] = str(stop)
                 return
@@ -218,10 +219,10 @@ class _Look:
                     return
 
     def _questions(self) -> Iterator[Callable[[], None]]:
-        """The calls to the till, one each."""
-        if "customers" in self.only:
+        """The calls to the till, one each. A list that has waited for its turn may differ from it without a fault."""
+        if "customers" in self.only and not waits_for_its_turn(self.run, "customers"):
             yield lambda: self.till.rows.update(customers=self.run.till.customers_total())
-        if "products" in self.only:
+        if "products" in self.only and not waits_for_its_turn(self.run, "products"):
             yield lambda: self.till.rows.update(products=self.run.till.products_total())
         for store in self.run.ctx.stores if ORDERS.name in self.only else ():
             end = min(self.window.last, today(self.run.ctx, store.store_id, self.run.started) - timedelta(days=1))

@@ -142,8 +142,15 @@ def rows_read(run: ShopRun, entity: Entity) -> int | None:
         return _rows(run, "pos_products", lambda table: table.filter(table["listed"]))
     if entity is not entities.CUSTOMERS:
         return None
-    listed, new = _rows(run, "pos_customers"), _rows(run, "pos_new_customers")
-    return None if listed is None else listed + (new or 0)
+    try:
+        listed = pa.concat_tables(_snapshot(run, "pos_customers"))["customer_id"]
+    except LakeMissing:
+        return None
+    return len(listed) + (_rows(run, "pos_new_customers", lambda table: _not_in(table, listed)) or 0)
+
+
+def _not_in(new: pa.Table, listed: pa.ChunkedArray) -> pa.Table:
+    return new.filter(pc.invert(pc.is_in(new["customer_id"], value_set=listed)))
 
 
 def _rows(run: ShopRun, name: str, chosen: Callable[[pa.Table], pa.Table] = lambda table: table) -> int | None:

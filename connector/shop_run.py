@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -87,6 +87,7 @@ class ShopRun:
     run_id: str
     full: bool = False
     only_due: bool = False
+    only: Collection[str] = ()  # the entities that were asked for by name; none: all of them
     dry: bool = False
     backfill: bool = False
     in_flight: int = 8
@@ -103,6 +104,7 @@ class ShopRun:
         default_factory=set
     )  # (store, day) that was over when it was last read, and said something else then
     history_until: float | None = None  # by `time.monotonic`, when no older day is asked for any more
+    passes: dict[str, int] = field(default_factory=dict)  # the lists that this run has read to their end -> pages
     new_customers_read: bool = False  # whether customers that are newer than the list of customers were looked up
     needs_misc_product: bool = False  # an order of this run has a line without product
     new_stores: set[int] = field(default_factory=set)  # stores that the run before did not know
@@ -124,6 +126,7 @@ class ShopRun:
             db,
             pos.state_key,
             monthly_calls=pos.monthly_calls or _NEVER_REACHED,
+            calls_for_others=pos.calls_for_others,
             memory=self.memory,
             clock=self.clock,
         )

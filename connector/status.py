@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from calendar import monthrange
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from connector.delivery import entities
@@ -14,6 +12,7 @@ from connector.delivery.outbox import Drop
 from connector.delivery.outbox import State as EventState
 from connector.delivery.provisioned import known_event_types, known_sources
 from connector.due_days import recent_from, today
+from connector.quota import quota_outlook
 from connector.report import store_currencies
 from connector.shop_run import SYNC_LEASE, ShopRun
 from connector.state.leases import living_holder
@@ -56,7 +55,7 @@ def status_of_shop(run: ShopRun) -> dict[str, Any]:
         "last_run": datetime.fromtimestamp(last["started_at"], UTC).isoformat() if last else None,
         "days_waiting": _days_waiting(run),
         "history": history(run),
-        "quota": {**quota, "forecast": _forecast(run)} if (quota := run.quota()) else None,
+        "quota": quota_outlook(run),
         "entities": rows,
         **({"events": _events(run)} if run.shop.events else {}),
     }
@@ -102,14 +101,6 @@ def _status(run: ShopRun, last: dict[str, Any] | None) -> str:
     if last["status"] is None:  # the run has not ended: it goes on, or its process died
         return "running" if living_holder(run.state.db, run.shop.key, SYNC_LEASE) else "failed"
     return str(last["status"])
-
-
-def _forecast(run: ShopRun) -> int:
-    """The calls of the whole month if it goes on as it has so far; of its first day, as if that were over."""
-    now = datetime.fromtimestamp(run.clock(), run.calls.zone)
-    start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    days = monthrange(now.year, now.month)[1]
-    return math.ceil(run.calls.usage().used * days / max(1.0, (now - start) / timedelta(days=1)))
 
 
 def _places(run: ShopRun) -> list[Place]:

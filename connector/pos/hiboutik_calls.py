@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from connector.http import RETRY_AFTER_LIMIT, Answer, HttpClient, RetryPolicy, TransportFailure
-from connector.pos.protocol import CallCounter, PosAccessDenied, PosError, PosUnavailable, QuotaReached
+from connector.pos.protocol import CallCounter, CallsKept, PosAccessDenied, PosError, PosUnavailable, QuotaReached
 
 RETRIES = RetryPolicy(
     statuses=frozenset({408, 500, 502, 503, 504})
@@ -130,28 +130,37 @@ class HiboutikCalls:
         )
 
     def _answer(self, what: str, path: str, params: Mapping[str, int]) -> Answer:
-        """Any answer but 429, which ends in `QuotaReached` when one more try after a wait meets it again."""
+        """Any answer but 429, which ends in `QuotaReached` when one more try after a wait meets it again.
+
+        Where an earlier run was stopped by it, there is no such try: one call tells whether that still holds.
+        """
         with self._in_flight:
             if (denied := self._denied.get(_scope(path))) is not None:
                 raise RightMissing(denied)
             answer = self._send(what, path, params)
             if answer.status != 429:
-                return answer
+                return self._passed_on(answer)
             with self._pause:
                 self._raise_if_stopped()
                 wait = QUOTA_PAUSE if answer.retry_after is None else answer.retry_after
-                if wait <= RETRY_AFTER_LIMIT:
+                if wait <= RETRY_AFTER_LIMIT and not self._counter.probing:
                     sleep(wait)
                     answer = self._send(what, path, params)
                     if answer.status != 429:
-                        return answer
-                self._counter.stop()
+                        return self._passed_on(answer)
+                until = self._counter.stop()
                 raise self._stop(
                     QuotaReached(
-                        f"{what}: the till answers 429, its quota of calls is reached, until the month ends or calls "
-                        "are bought. What was read before is kept; nothing more is asked of this account in this run."
+                        f"{what}: the till answers 429, its quota of calls is reached. Account {self.account} is stopped "
+                        f"until {until:%Y-%m-%d %H:%M} ({until.tzname()}), or until calls are bought: the next run finds "
+                        "out with one call. What was read before is kept."
                     )
                 )
+
+    def _passed_on(self, answer: Answer) -> Answer:
+        if answer.status < 500:  # a failing server says nothing of its quota
+            self._counter.answered()
+        return answer
 
     def _send(self, what: str, path: str, params: Mapping[str, int]) -> Answer:
         try:
@@ -167,6 +176,8 @@ class HiboutikCalls:
             self._raise_if_stopped()
             try:
                 self._counter.spend()
+            except CallsKept:
+                raise  # history ends here, the day's own reading does not
             except QuotaReached as reached:
                 self._stop(reached)
                 raise

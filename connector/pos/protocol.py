@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 import pyarrow as pa
@@ -26,14 +26,30 @@ class QuotaReached(PosError):
     """The account's calls for this month are used up, by our own count or by the till's 429. Nothing is asked after."""
 
 
+class CallsKept(QuotaReached):
+    """What is left of the month is kept from history: for daily syncs and other applications. Today is still read."""
+
+
 class CallCounter(Protocol):
     """The account's durable count of calls in its month (see `connector.state.calls`)."""
 
-    def spend(self) -> None:
-        """Counts one call before it is made. Raises `QuotaReached` instead when the month has none left."""
+    @property
+    def probing(self) -> bool:
+        """Whether the till said stop before this run, and the run's first call finds out if that still holds."""
+        ...
 
-    def stop(self) -> None:
-        """The till itself said that the quota is reached: every later `spend` of this run raises `QuotaReached`."""
+    def spend(self) -> None:
+        """Counts one call before it is made. Raises `QuotaReached` instead when the month has none left for it."""
+
+    def answered(self) -> None:
+        """The till answered, so a stop that an earlier run met is over."""
+
+    def stop(self) -> datetime:
+        """The till itself said that the quota is reached; until when that holds, with the account's time zone.
+
+        Every later `spend` of this run, and of every other run of the account that goes on now, raises `QuotaReached`.
+        """
+        ...
 
 
 class AccountMemory(Protocol):

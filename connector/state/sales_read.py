@@ -65,6 +65,16 @@ class SalesRead:
                 upsert(target, closed_sales, [dict(row) for row in rows])
         return SalesRead(db, self._shop)
 
+    def customers_of(self, sale_ids: Collection[int]) -> dict[int, int]:
+        """Of those sales the ones that are known, with their customers (0: none)."""
+        table = closed_sales
+        query = select(table.c.sale_id, table.c.customer_id).where(table.c.shop == self._shop)
+        found: dict[int, int] = {}
+        with self._db.read() as connection:
+            for chunk in _chunks(sale_ids):
+                found.update(map(tuple, connection.execute(query.where(table.c.sale_id.in_(chunk)))))
+        return found
+
     def first_closed(self, customer_ids: Collection[int]) -> dict[int, int]:
         """The first closing, of any kind of sale, of those customers that have one with a time that can be read."""
         table = closed_sales
@@ -130,7 +140,7 @@ def _sum_of_cents() -> ColumnElement[int]:
     return cast(func.sum(closed_sales.c.cents), BigInteger)  # PostgreSQL sums them up as a decimal
 
 
-def _chunks(customer_ids: Collection[int]) -> Iterator[list[int]]:
-    ids = sorted(set(customer_ids))
+def _chunks(numbers: Collection[int]) -> Iterator[list[int]]:
+    ids = sorted(set(numbers))
     for start in range(0, len(ids), _IDS):
         yield ids[start : start + _IDS]

@@ -74,7 +74,17 @@ provisioned = Table(
 )
 
 # Calls to the till, per account and month `YYYY-MM`.
-calls = Table("calls", metadata, _key("account"), _key("month"), Column("used", BigInteger, nullable=False), **_COMPACT)
+calls = Table(
+    "calls",
+    metadata,
+    _key("account"),
+    _key("month"),
+    Column("used", BigInteger, nullable=False),
+    Column("history", BigInteger, nullable=False, server_default="0"),  # of these, for days that no daily sync needs
+    Column("since", BigInteger),  # the first of them; null: unknown
+    Column("stopped_at", BigInteger),  # the till's own 429; null: it answers
+    **_COMPACT,
+)
 
 account_memory = Table(
     "account_memory", metadata, _key("account"), _key("trait"), Column("value", Text, nullable=False), **_COMPACT

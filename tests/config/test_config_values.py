@@ -51,7 +51,7 @@ def test_what_is_left_out_has_its_default(load):
     assert shop.country == "FR"
     assert shop.shopimind.base_url == "https://core.shopimind.com"
     assert shop.pos.base_url == "https://maison-lea.hiboutik.com/api"
-    assert shop.pos.monthly_calls == 10_000
+    assert (shop.pos.monthly_calls, shop.pos.calls_for_others) == (10_000, 1_000)
     assert shop.first_day is None
     assert shop.rules.model_dump() == {
         "customers_without_email": "skip",
@@ -161,6 +161,8 @@ TOMORROW_EVERYWHERE = (datetime.now(UTC) + timedelta(days=2)).date()
         ("pos.monthly_calls", 10.5, "must be a whole number"),
         ("pos.monthly_calls", True, "must be a whole number"),
         ("pos.monthly_calls", None, "is empty"),
+        ("pos.calls_for_others", -1, "0 or more"),
+        ("pos.calls_for_others", 10_000, "less than monthly_calls"),
         ("identifiers.prefix", "", "1 to 16"),
         ("identifiers.prefix", "a" * 17, "1 to 16"),
         ("identifiers.prefix", "é_", "1 to 16"),

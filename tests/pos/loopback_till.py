@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -99,15 +100,19 @@ class Counter:
     """Counts in memory what the state database counts durably."""
 
     def __init__(self, most: int = 10_000) -> None:
-        self.spent, self.most, self.stopped = 0, most, False
+        self.spent, self.most, self.stopped, self.probing = 0, most, False, False
 
     def spend(self) -> None:
         if self.stopped or self.spent >= self.most:
             raise QuotaReached("our own count says so")
         self.spent += 1
 
-    def stop(self) -> None:
+    def answered(self) -> None:
+        self.probing = False
+
+    def stop(self) -> datetime:
         self.stopped = True
+        return datetime(2026, 12, 1, tzinfo=UTC)
 
 
 class Memory:

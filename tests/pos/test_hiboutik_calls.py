@@ -197,12 +197,28 @@ def test_one_429_waits_as_long_as_the_till_asks(make, till, slept):
 def test_a_second_429_stops_the_account(make, till, counter):
     till.answer = lambda asked: reply(ERROR, 429)
     pos = make()
-    with pytest.raises(QuotaReached, match=r"maison-lea.*until the month ends or calls are bought"):
+    with pytest.raises(
+        QuotaReached, match=r"maison-lea.*stopped until 2026-12-01 00:00 \(UTC\), or until calls are bought"
+    ):
         pos.stores()
     with pytest.raises(QuotaReached):
         pos.brands()
     assert counter.stopped
     assert till.urls == ["/stores", "/stores"]
+
+
+def test_after_a_stop_one_call_finds_out_whether_it_still_holds(make, till, counter, slept):
+    counter.probing = True
+    till.answer = lambda asked: reply(ERROR, 429)
+    with pytest.raises(QuotaReached):
+        make().stores()
+    assert (till.urls, slept) == (["/stores"], [])
+
+
+def test_any_answer_of_its_own_says_that_the_stop_is_over(make, till, counter):
+    counter.probing = True
+    make().stores()
+    assert not counter.probing
 
 
 def test_a_429_that_asks_for_more_than_a_minute_stops_the_account_at_once(make, till, counter, slept):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connector.pos.protocol import QuotaReached
+from connector.pos.protocol import CallsKept, QuotaReached
 from connector.state.calls import MonthlyCalls, Quota
 from connector.state.memory import Memory
 
@@ -113,6 +113,70 @@ def test_what_is_kept_for_the_daily_syncs_is_a_fifth_of_the_month_less_with_ever
     with pytest.raises(QuotaReached, match=f"The last {kept} calls of the month are kept"):
         counter.keep_reserve()
     counter.spend()  # a daily sync goes on
+
+
+def test_history_leaves_other_applications_their_calls_and_daily_syncs_take_them(db, clock) -> None:
+    clock.set("2026-11-30T12:00")  # one call is kept for the last day's syncs
+    counter = MonthlyCalls(db, "maison-lea", monthly_calls=20, calls_for_others=4, clock=clock)
+    with counter.for_history():
+        for _ in range(15):
+            counter.spend()
+        with pytest.raises(CallsKept, match=r"4 more for other applications \(pos.calls_for_others\).*on 2026-12-01"):
+            counter.spend()
+    with pytest.raises(CallsKept), counter.for_history():
+        pytest.fail("nothing is left for history")
+    assert (counter.usage().used, counter.usage().history) == (15, 15)
+    for _ in range(5):
+        counter.spend()
+    assert (counter.usage().used, counter.usage().history) == (20, 15)
+
+
+def test_processes_that_race_for_historys_last_calls_never_touch_what_is_kept(place, workers: Callable) -> None:
+    crowd = [workers(place, "spends", "maison-lea", 150, 60) for _ in range(3)]
+    for worker in crowd:
+        worker.go()
+
+    counter = MonthlyCalls(place.open(), "maison-lea", monthly_calls=150, calls_for_others=60)
+    history = 150 - counter.kept().all
+    assert sum(int(worker.line()) for worker in crowd) == counter.usage().used == counter.usage().history == history
+
+
+def test_a_stop_reaches_every_run_that_goes_on_and_the_next_has_one_call_to_find_out(db, clock) -> None:
+    first, beside = (MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock) for _ in range(2))
+    first.spend()
+    beside.spend()
+    assert f"{first.stop():%Y-%m-%d %H:%M}" == "2026-12-01 00:00"
+
+    with pytest.raises(QuotaReached, match="The till answered that the quota is reached"):
+        beside.spend()
+    clock.set("2026-11-11T12:00")
+    later, other = (MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock) for _ in range(2))
+    assert later.probing
+    assert later.usage().stopped_at is not None
+    later.spend()
+    other.spend()
+    later.stop()
+    with pytest.raises(QuotaReached):
+        other.spend()
+
+    last = MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock)
+    last.spend()
+    last.answered()
+    assert not last.probing
+    assert last.usage().stopped_at is None
+    last.spend()
+    assert last.usage().used == 6
+
+
+def test_a_stop_is_over_when_the_month_is(db, clock) -> None:
+    counter = MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock)
+    counter.spend()
+    counter.stop()
+    clock.set("2026-12-01T00:00")
+    later = MonthlyCalls(db, "maison-lea", monthly_calls=10, clock=clock)
+    later.spend()
+    assert not later.probing
+    assert later.usage() == Quota("2026-12", 1, 10)
 
 
 def test_what_is_kept_is_that_of_the_month_that_has_begun_meanwhile(db, clock) -> None:

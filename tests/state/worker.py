@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,11 +37,19 @@ def opens() -> None:
 
 
 def spends() -> None:
-    counter = MonthlyCalls(open_database(Path(home), url or None), words[0], monthly_calls=int(words[1]))
+    """All that a month has; with a number of calls for others, all that it has for history."""
+    others = [int(word) for word in words[2:]]
+    counter = MonthlyCalls(
+        open_database(Path(home), url or None),
+        words[0],
+        monthly_calls=int(words[1]),
+        calls_for_others=sum(others),
+    )
     wait()
     try:
-        while True:
-            counter.spend()
+        with counter.for_history() if others else nullcontext():
+            while True:
+                counter.spend()
     except QuotaReached:
         say(counter.spent)
 

@@ -146,7 +146,9 @@ def test_the_document_has_exactly_the_promised_keys(world: World) -> None:
         keys = {"entity", "store_id", "id_data_source", "new", "changed", "unchanged", "skipped", "refused", "read"}
         assert set(row) - {"amount_read", "amount_read_other", "failed"} == keys
     assert [row["store_id"] for row in shop["entities"] if row["entity"] == "orders"] == [1, 2, 5]
-    assert set(shop["quota"]) == {"month", "used", "limit"}
+    assert set(shop["quota"]) == {
+        "month", "used", "limit", "forecast", "kept_for_syncs", "kept_for_others", "stopped_until",
+    }  # fmt: skip
     assert shop["quota"]["used"] == shop["calls"]["hiboutik"]  # planning costs as many
 
 
