@@ -12,6 +12,7 @@ from assets.shop import shop_definitions
 from assets.storage import LakeStorage
 from connector.config import SHOPS_VARIABLE, ConfigError, Shop, find_shops_file, load_shops
 from connector.shop_run import ShopRun, State
+from connector.shops import known_shops
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def _shops() -> list[Shop]:
     if not os.environ.get(SHOPS_VARIABLE) and not Path("shops.yaml").exists():
         log.warning("no shops.yaml here and no %s: showing the sample shops of %s", SHOPS_VARIABLE, SAMPLES)
         return load_shops(SAMPLES)
-    return load_shops(find_shops_file(None))
+    return known_shops(find_shops_file(None))
 
 
 @dg.definitions

@@ -8,9 +8,10 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from assets.orphans import look_lease, run_tags
-from connector.config import Shop, find_shops_file, load_shops
+from connector.config import Shop, find_shops_file
 from connector.outcome import Status, shop_status
 from connector.shop_run import SYNC_LEASE, Progress, ShopRun, State, no_progress
+from connector.shops import known_shops
 from connector.state.leases import Lease
 
 OUTCOME_TAG = "outcome"  # how a run ended, as `connector status` says it: more than Dagster's success or failure
@@ -103,7 +104,7 @@ class Connector(dg.ConfigurableResource[Any]):
 
 
 def _configured(shop_key: str) -> Shop:
-    for shop in load_shops(find_shops_file(None)):
+    for shop in known_shops(find_shops_file(None)):
         if shop.key == shop_key:
             return shop
     raise dg.Failure(

@@ -26,6 +26,7 @@ from connector.cli_frame import (
     each_shop,
     tell_mistakes,
 )
+from connector.cli_receive import receive
 from connector.cli_refused import refused_app
 from connector.config import Shop
 from connector.delivery import entities
@@ -41,6 +42,7 @@ app = typer.Typer(
     "not active), 3 delivered, but some rows are refused, 0 everything is delivered.",
 )
 app.add_typer(refused_app, name="refused")
+app.command("receive")(receive)
 
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 _TO_END = 8.0  # seconds from a signal to the end of the process, whatever server it waits for

@@ -6,13 +6,21 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from connector.config_checks import check_across, check_consent, check_sign_in, spoken_name, value_at
+from connector.config_checks import (
+    check_across,
+    check_consent,
+    check_sign_in,
+    check_token,
+    spoken_name,
+    value_at,
+)
 from connector.config_document import Document, Mistake, NotADocument, is_plain_key, read_document
 from connector.config_document import Path as Place
 from connector.config_models import (
@@ -27,19 +35,24 @@ from connector.config_models import (
     ShopiMindAccount,
     check_address,
 )
+from connector.config_receive import InstalledConfigs, InstalledIdentifiers, InstalledPos, InstalledShops, Receive
 
 __all__ = [
     "DEFAULT_SHOPIMIND_URL",
     "IDS_PER_SHOP",
     "ConfigError",
+    "Configuration",
     "Consent",
     "Identifiers",
+    "InstalledShops",
     "Mistake",
     "PosAccount",
+    "Receive",
     "Rules",
     "Shop",
     "ShopiMindAccount",
     "find_shops_file",
+    "load_configuration",
     "load_shops",
 ]
 
@@ -84,8 +97,21 @@ def find_shops_file(explicit: Path | None, environ: Mapping[str, str] | None = N
     raise ConfigError([Mistake(source, f"there is no file {path} ({places})")])
 
 
+@dataclass(frozen=True)
+class Configuration:
+    """What a file says. `receive` is None where no webhooks are received."""
+
+    shops: list[Shop]
+    receive: Receive | None
+
+
 def load_shops(path: Path, environ: Mapping[str, str] | None = None) -> list[Shop]:
-    """The shops of a file, in its order, with `${NAME}` read from `environ` (default: the process's own environment).
+    """The shops that a file names, in its order; those that were installed by webhook are in `connector.shops`."""
+    return load_configuration(path, environ).shops
+
+
+def load_configuration(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
+    """Everything of a file, with `${NAME}` read from `environ` (default: the process's own environment).
 
     Raises `ConfigError` with every mistake of the file at once.
     """
@@ -94,10 +120,11 @@ def load_shops(path: Path, environ: Mapping[str, str] | None = None) -> list[Sho
         document = read_document(_read_text(path), SECRET_KEYS)
     except NotADocument as error:
         raise ConfigError([Mistake(str(path), error.message, error.line)], path) from None
+    receive = _receive_of(document, environ)
     shops = _shops_of(document, environ)
     if document.mistakes:
         raise ConfigError(sorted(document.mistakes, key=lambda mistake: mistake.line or 0), path)
-    return shops
+    return Configuration(shops, receive)
 
 
 def _read_text(path: Path) -> str:
@@ -111,19 +138,41 @@ def _read_text(path: Path) -> str:
         raise NotADocument(f"cannot be read: {reason or type(error).__name__}", None) from None
 
 
+_RECEIVE: Place = ("receive",)
+
+
+def _receive_of(document: Document, environ: Mapping[str, str]) -> Receive | None:
+    raw = value_at(document.value, _RECEIVE)
+    if raw is None:
+        if isinstance(document.value, dict) and "receive" in document.value:
+            document.mistake(_RECEIVE, "is empty: give it a value or remove the key")
+        return None
+    raw = _expand(document, raw, _RECEIVE, environ, "receive", 1)
+    installed = value_at(raw, ("installed_shops",))
+    check_sign_in(document, value_at(installed, ("pos", "configs")), (*_RECEIVE, "installed_shops", "pos", "configs"))
+    check_consent(document, value_at(installed, ("rules",)), (*_RECEIVE, "installed_shops", "rules", "consent"))
+    if isinstance(installed, dict):
+        _take_shopimind_url(document, installed, environ, "shopimind_url")
+    return _validated(document, raw, _RECEIVE, Receive)
+
+
 def _shops_of(document: Document, environ: Mapping[str, str]) -> list[Shop]:
     raw_shops = _list_of_shops(document)
+    receives = isinstance(document.value, dict) and "receive" in document.value
     shops: list[Shop] = []
     for index, raw in enumerate(raw_shops):
         place: Place = ("shops", index)
         if document.is_mistaken(place):
             continue
-        raw = raw_shops[index] = _expand(document, raw, place, environ, spoken_name(index, raw))
+        raw = raw_shops[index] = _expand(document, raw, place, environ, f"shop {spoken_name(index, raw)}", 2)
         if isinstance(raw, dict):
+            check_token(document, raw, place, receives=receives)
             check_sign_in(document, raw.get("pos"), (*place, "pos"))
             check_consent(document, raw.get("rules"), (*place, "rules", "consent"))
-            _take_shopimind_url(document, raw.get("shopimind"), environ)
-        shop = _validated(document, raw, place)
+            if raw.get("installation_id") is not None and raw.get("shopimind") is None:
+                raw["shopimind"] = {}
+            _take_shopimind_url(document, raw.get("shopimind"), environ, "base_url")
+        shop = _validated(document, raw, place, Shop)
         if shop is not None:
             shops.append(shop)
     check_across(document, raw_shops)
@@ -137,14 +186,16 @@ def _list_of_shops(document: Document) -> list[Any]:
     if top is None:
         document.mistake(("shops",), "no shops: the file is empty", line=1)
     elif not isinstance(top, dict):
-        document.mistake((), "must be a mapping with one key, shops")
+        document.mistake((), "must be a mapping with the key shops")
     else:
         for key in top:
-            if key != "shops":
-                document.mistake((key,), _unknown_key(key, ["shops"]))
+            if key not in ("shops", "receive"):
+                document.mistake((key,), _unknown_key(key, ["shops", "receive"]))
         shops = top.get("shops")
         if isinstance(shops, list) and shops:
             return shops
+        if not shops and value_at(top, ("receive", "installed_shops")) is not None:
+            return []  # they come by webhook
         if shops is None or shops == []:
             document.mistake(("shops",), "no shops: it must be a list with at least one shop")
         elif not document.is_mistaken(("shops",)):
@@ -155,12 +206,15 @@ def _list_of_shops(document: Document) -> list[Any]:
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def _expand(document: Document, value: Any, place: Place, environ: Mapping[str, str], shop: str) -> Any:
-    """The value with every `${NAME}` in it replaced. What a variable holds is taken as it is, never read again."""
+def _expand(document: Document, value: Any, place: Place, environ: Mapping[str, str], owner: str, depth: int) -> Any:
+    """The value with every `${NAME}` in it replaced. What a variable holds is taken as it is, never read again.
+
+    `owner` is what a message says needs it; its place is `depth` steps long.
+    """
     if isinstance(value, dict):
-        return {key: _expand(document, item, (*place, key), environ, shop) for key, item in value.items()}
+        return {key: _expand(document, item, (*place, key), environ, owner, depth) for key, item in value.items()}
     if isinstance(value, list):
-        return [_expand(document, item, (*place, index), environ, shop) for index, item in enumerate(value)]
+        return [_expand(document, item, (*place, index), environ, owner, depth) for index, item in enumerate(value)]
     if not isinstance(value, str) or "${" not in value:
         return value
     if "${" in _REFERENCE.sub("", value):
@@ -169,37 +223,40 @@ def _expand(document: Document, value: Any, place: Place, environ: Mapping[str, 
     names = dict.fromkeys(_REFERENCE.findall(value))
     unset = [f"{name} is {'empty' if name in environ else 'not set'}" for name in names if not environ.get(name)]
     if unset:
-        key = ".".join(str(step) for step in place[2:] if isinstance(step, int) or is_plain_key(step))
+        key = ".".join(str(step) for step in place[depth:] if isinstance(step, int) or is_plain_key(step))
         document.mistake(
-            place, f"the environment variable {' and '.join(unset)}; shop {shop} needs it for {key or 'itself'}"
+            place, f"the environment variable {' and '.join(unset)}; {owner} needs it for {key or 'itself'}"
         )
         return None
     return FromEnvironment(_REFERENCE.sub(lambda match: environ[match[1]], value))
 
 
-def _take_shopimind_url(document: Document, account: Any, environ: Mapping[str, str]) -> None:
+def _take_shopimind_url(document: Document, account: Any, environ: Mapping[str, str], key: str) -> None:
     """The environment's base URL, where the file names none. Empty counts as unset, as in the official SDK."""
     url = environ.get(SHOPIMIND_URL_VARIABLE)
-    if not url or not isinstance(account, dict) or "base_url" in account:
+    if not url or not isinstance(account, dict) or key in account:
         return
     try:
-        account["base_url"] = check_address(url)
+        account[key] = check_address(url)
     except ValueError as error:
         mistake = Mistake(SHOPIMIND_URL_VARIABLE, f"the environment variable {error}")
         if mistake not in document.mistakes:
             document.mistakes.append(mistake)
 
 
-def _validated(document: Document, raw: Any, place: Place) -> Shop | None:
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _validated(document: Document, raw: Any, place: Place, model: type[_Model]) -> _Model | None:
     try:
-        return Shop.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
+        details: list[ErrorDetails] = error.errors(include_url=False, include_input=False)
     for detail in details:
         where = (*place, *detail["loc"])
         # a default that is made from other keys is not made when one of them is a mistake, which is told anyway
         if detail["type"] != "default_factory_not_called" and not document.is_mistaken(where):
-            document.mistake(where, _sentence(detail, value_at(raw, detail["loc"])))
+            document.mistake(where, _sentence(detail, value_at(raw, detail["loc"]), model))
     return None
 
 
@@ -208,18 +265,20 @@ _SENTENCES = {
     "string_type": "must be text",
     "string_unicode": "must be text of Unicode characters",
     "int_type": "must be a whole number",
+    "list_type": "must be a list: each of its values starts with '- '",
+    "too_short": "must not be empty",
     "greater_than": "must be more than {gt}",
     "model_type": "must be a mapping (lines of key: value)",
 }
 
 
-def _sentence(detail: ErrorDetails, value: Any) -> str:
+def _sentence(detail: ErrorDetails, value: Any, model: type[BaseModel]) -> str:
     """What pydantic found, for a person, without the value."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
     if kind == "extra_forbidden":
-        return _unknown_key(str(detail["loc"][-1]), _known_keys(detail["loc"][:-1]))
+        return _unknown_key(str(detail["loc"][-1]), list(_MODELS[(model, *detail["loc"][:-1])].model_fields))
     if value is None and kind != "missing":
         return "is empty: give it a value or remove the key"
     if kind == "literal_error":
@@ -237,15 +296,22 @@ def _one_of(choices: list[str]) -> str:
     return f"one of: {', '.join(choices)}" if len(choices) > 1 else choices[0]
 
 
-def _known_keys(steps: tuple[str | int, ...]) -> list[str]:
-    models: dict[str | int, type[BaseModel]] = {
-        "shopimind": ShopiMindAccount,
-        "pos": PosAccount,
-        "identifiers": Identifiers,
-        "rules": Rules,
-        "consent": Consent,
-    }
-    return list((models[steps[-1]] if steps else Shop).model_fields)
+# By the model that is validated and the steps from it: what stands there.
+_MODELS: dict[tuple[Any, ...], type[BaseModel]] = {
+    (Shop,): Shop,
+    (Shop, "shopimind"): ShopiMindAccount,
+    (Shop, "pos"): PosAccount,
+    (Shop, "identifiers"): Identifiers,
+    (Shop, "rules"): Rules,
+    (Shop, "rules", "consent"): Consent,
+    (Receive,): Receive,
+    (Receive, "installed_shops"): InstalledShops,
+    (Receive, "installed_shops", "pos"): InstalledPos,
+    (Receive, "installed_shops", "pos", "configs"): InstalledConfigs,
+    (Receive, "installed_shops", "identifiers"): InstalledIdentifiers,
+    (Receive, "installed_shops", "rules"): Rules,
+    (Receive, "installed_shops", "rules", "consent"): Consent,
+}
 
 
 def _unknown_key(key: str, known: list[str]) -> str:

@@ -23,7 +23,8 @@ class FromEnvironment(str):
     """Text that `${NAME}` gave: YAML never typed it, so a number may be read out of it."""
 
 
-def _matching(pattern: str, sentence: str) -> AfterValidator:
+def matching(pattern: str, sentence: str) -> AfterValidator:
+    """Text that the whole pattern fits; else the mistake is `sentence`."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -125,7 +126,8 @@ def _check_not_future(value: date) -> date:
     return value
 
 
-def _check_offset(value: int) -> int:
+def check_offset(value: int) -> int:
+    """An offset whose whole range of ids is allowed. Raises `ValueError`."""
     if value < 0:
         raise ValueError("must be 0 or more")
     if value + IDS_PER_SHOP - 1 > HIGHEST_ID:
@@ -140,7 +142,8 @@ def _none_word(value: Any) -> Any:
     return None if value == "none" else value
 
 
-def _empty_mapping(value: Any) -> Any:
+def empty_mapping(value: Any) -> Any:
+    """A key that is there without a value counts as an empty mapping."""
     return {} if value is None else value
 
 
@@ -148,15 +151,19 @@ Text = Annotated[str, AfterValidator(_check_text)]
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 Address = Annotated[str, AfterValidator(check_address)]
 WholeNumber = Annotated[int, BeforeValidator(_read_whole_number), Field(strict=True)]
+Lang = Annotated[str, AfterValidator(_check_lang)]
+Country = Annotated[str, AfterValidator(_check_country)]
 Day = Annotated[date, BeforeValidator(_read_day)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A mapping of `shops.yaml`: unknown keys are mistakes."""
+
     # hide_input_in_errors: a validation error must never print what stood in the file
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Consent(_Strict):
+class Consent(Strict):
     """Where the merchant keeps a customer's agreement to be written to. Exactly one of the three."""
 
     tag: Text | None = None
@@ -164,7 +171,7 @@ class Consent(_Strict):
     misc: Text | None = None
 
 
-class Rules(_Strict):
+class Rules(Strict):
     """Section 5 of the contract; every rule has a default."""
 
     customers_without_email: Literal["skip", "send"] = "skip"
@@ -181,25 +188,25 @@ class Rules(_Strict):
     )
 
 
-class Identifiers(_Strict):
+class Identifiers(Strict):
     """How the shop's ids are kept apart from everyone else's in ShopiMind."""
 
-    prefix: Annotated[str, _matching(r"[A-Za-z0-9_-]{1,16}", "must be 1 to 16 letters, digits, '_' or '-'")]
-    offset: Annotated[WholeNumber, AfterValidator(_check_offset)]
+    prefix: Annotated[str, matching(r"[A-Za-z0-9_-]{1,16}", "must be 1 to 16 letters, digits, '_' or '-'")]
+    offset: Annotated[WholeNumber, AfterValidator(check_offset)]
 
 
-class ShopiMindAccount(_Strict):
-    access_token: Secret
+class ShopiMindAccount(Strict):
+    """A loaded shop has a token, unless it names an `installation_id`: then the webhook brings it."""
+
+    access_token: Secret | None = None
     base_url: Address = DEFAULT_SHOPIMIND_URL
 
 
-class PosAccount(_Strict):
+class PosAccount(Strict):
     """Either `login` and `api_key`, or `oauth_token`: a loaded shop has exactly one of the two."""
 
     system: Literal["hiboutik"]
-    account: Annotated[
-        str, _matching(r"[A-Za-z0-9-]+", "must be letters, digits or '-': the part before .hiboutik.com")
-    ]
+    account: Annotated[str, matching(r"[A-Za-z0-9-]+", "must be letters, digits or '-': the part before .hiboutik.com")]
     login: Annotated[Text, AfterValidator(_check_login)] | None = None
     api_key: Secret | None = None
     oauth_token: Secret | None = None
@@ -207,16 +214,17 @@ class PosAccount(_Strict):
     monthly_calls: Annotated[WholeNumber, Field(gt=0)] = 10_000  # per store
 
 
-class Shop(_Strict):
+class Shop(Strict):
     """One tenant: one ShopiMind installation fed by one POS account."""
 
-    key: Annotated[str, _matching(r"[a-z0-9-]{1,40}", "must be 1 to 40 lower-case letters, digits or '-'")]
+    key: Annotated[str, matching(r"[a-z0-9-]{1,40}", "must be 1 to 40 lower-case letters, digits or '-'")]
     label: Text
-    lang: Annotated[str, AfterValidator(_check_lang)]
-    country: Annotated[str, AfterValidator(_check_country)] = "FR"
-    shopimind: ShopiMindAccount
+    lang: Lang
+    country: Country = "FR"
+    installation_id: Text | None = None  # ShopiMind's webhooks about this installation govern the shop
+    shopimind: Annotated[ShopiMindAccount, BeforeValidator(empty_mapping)] = ShopiMindAccount()
     pos: PosAccount
     identifiers: Identifiers
     # None: 365 days before the first sync, remembered from then on
     first_day: Annotated[Day, AfterValidator(_check_not_future)] | None = None
-    rules: Annotated[Rules, BeforeValidator(_empty_mapping)] = Rules()
+    rules: Annotated[Rules, BeforeValidator(empty_mapping)] = Rules()

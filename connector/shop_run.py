@@ -24,6 +24,7 @@ from connector.mapping.edition import edition
 from connector.pos.protocol import PointOfSale, QuotaReached
 from connector.pos.systems import open_point_of_sale
 from connector.shopimind.client import ShopiMind
+from connector.shopimind.envelope import ApiError, Envelope, InstallationInactive
 from connector.state.calls import STORES, TIME_ZONE, MonthlyCalls
 from connector.state.database import Database, open_database
 from connector.state.days import Days
@@ -35,15 +36,36 @@ from connector.state.memory import Memory
 from connector.state.run_log import RunLog
 from connector.state.sales_read import SalesRead
 from connector.state.sealing import Sealer
+from connector.state.webhook_installations import LifecycleState, lifecycle_state
 
 SYNC_LEASE = "sync"  # one run at a time over a shop
 DEFAULT_HISTORY = timedelta(days=365)
+
+# What is said of an installation that the webhooks left in this state.
+_DEFERRED: dict[LifecycleState | None, str] = {
+    None: "has not been heard of: ShopiMind has sent no webhook about it",
+    "installed": "is not activated yet",
+    "activated": "is activated, but its token came with no webhook: run this command again",
+    "deactivated": "is deactivated",
+    "uninstalled": "is uninstalled",
+}
 
 Progress = Callable[[str, int, int | None], None]  # what, how many done, of how many (None: unknown)
 
 
 def no_progress(what: str, done: int, total: int | None) -> None:
     """Nobody watches."""
+
+
+class NotActivated(InstallationInactive):
+    """ShopiMind's webhooks have not activated the shop's installation, or not again: nothing was asked of anybody."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("installation", Envelope(False, 0, None, ApiError(reason, "NOT_ACTIVATED", False, 0)))
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class Stopped(Exception):
@@ -118,13 +140,16 @@ class ShopRun:
 
     @cached_property
     def till(self) -> PointOfSale:
-        """The account's till, every call of which is counted."""
+        """The account's till, every call of which is counted. Raises `NotActivated`."""
+        self._check_activated()
         return open_point_of_sale(self.shop.pos, self.shop.rules, self.calls, self.memory)
 
     @cached_property
     def crm(self) -> ShopiMind:
-        """The shop's ShopiMind installation."""
+        """The shop's ShopiMind installation. Raises `NotActivated`."""
+        self._check_activated()
         account = self.shop.shopimind
+        assert account.access_token is not None  # an activated installation has one
         return ShopiMind(account.access_token.get_secret_value(), account.base_url, requests_in_flight=self.in_flight)
 
     @cached_property
@@ -145,6 +170,29 @@ class ShopRun:
         for name in ("till", "crm"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+    @property
+    def deferred(self) -> str | None:
+        """Why no call may be made for the shop: what the webhooks of its installation say. None when one may.
+
+        Asked each time: a webhook may come while a process runs.
+        """
+        installation = self.shop.installation_id
+        if installation is None:
+            return None
+        state = lifecycle_state(self.state.db, installation)
+        if state == "activated" and self.shop.shopimind.access_token is not None:
+            return None
+        told = _DEFERRED[state]
+        return (
+            f"shop {self.shop.key} waits: its installation {installation} {told}. Nothing was asked of the till or of "
+            "ShopiMind; everything is delivered once it is activated."
+        )
+
+    def _check_activated(self) -> None:
+        if (reason := self.deferred) is not None:
+            self.stop_reasons.setdefault("inactive", reason)
+            raise NotActivated(reason)
 
     @property
     def inactive(self) -> bool:
@@ -217,7 +265,7 @@ class ShopRun:
         except QuotaReached as stop:
             self.stop_reasons.setdefault("quota", str(stop))
             raise
-        except Stopped:
+        except (Stopped, NotActivated):
             raise
         except Exception as error:
             self.problems.append(f"{what}: {error}")

@@ -36,7 +36,7 @@ class Hiboutik(PointOfSale):
 
     Credentials are a login with its API key, or an OAuth token. Every call, tries again included, is spent from
     `counter` before it is made. After the till refused the credentials, or the quota is reached, nothing more is sent;
-    after it refused a right, nothing more that needs that right.
+    after it refused a right, nothing more that needs that right. `once_within` is that of `HiboutikCalls`.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Hiboutik(PointOfSale):
         counter: CallCounter,
         memory: AccountMemory,
         calls_in_flight: int = 5,
+        once_within: float | None = None,
     ) -> None:
         self.account = account
         self.warnings: list[str] = []
@@ -63,6 +64,7 @@ class Hiboutik(PointOfSale):
             basic=basic,
             counter=counter,
             calls_in_flight=calls_in_flight,
+            once_within=once_within,
         )
         self._consent = ConsentRule(consent, self._calls, self._warn)
         self._sales = SalesReader(self._calls, memory, self._warn)

@@ -12,7 +12,7 @@ from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
-from connector.http import RETRY_AFTER_LIMIT, Answer, HttpClient, RetryPolicy, TransportFailure
+from connector.http import NEVER, RETRY_AFTER_LIMIT, TIMEOUT, Answer, HttpClient, RetryPolicy, TransportFailure
 from connector.pos.protocol import CallCounter, PosAccessDenied, PosError, PosUnavailable, QuotaReached
 
 RETRIES = RetryPolicy(
@@ -61,7 +61,8 @@ class HiboutikCalls:
 
     After the first 401 or exhausted quota (ours or the till's) nothing more is sent: every later call raises that same
     error. After a 403 that holds for the kind of address (of that store, where it names one); the others are still
-    asked. At most `calls_in_flight` requests are open at any time.
+    asked. At most `calls_in_flight` requests are open at any time. With `once_within` (seconds) a call has no longer than
+    that, and nothing is tried again: somebody waits for the answer.
     """
 
     def __init__(
@@ -73,8 +74,10 @@ class HiboutikCalls:
         basic: tuple[str, str] | None,
         counter: CallCounter,
         calls_in_flight: int,
+        once_within: float | None = None,
     ) -> None:
         self.account = account
+        self._once = once_within is not None
         secrets = (
             [basic[1]] if basic is not None else [value.removeprefix("Bearer ") for value in authorization.values()]
         )
@@ -90,6 +93,7 @@ class HiboutikCalls:
             headers={"accept": "application/json", **authorization},
             auth=basic,
             connections=calls_in_flight,
+            timeout=once_within or TIMEOUT,
             before_attempt=self._before_attempt,
         )
 
@@ -110,7 +114,8 @@ class HiboutikCalls:
         `stop_without_right=False` does not remember a 403: for finding out which rights are missing.
         """
         what = f"Hiboutik account {self.account}: GET {path}" + ("" if page is None else f"?p={page}")
-        for attempt in range(UNREADABLE_RETRIES + 1):
+        tries = 1 if self._once else UNREADABLE_RETRIES + 1
+        for attempt in range(tries):
             if attempt:
                 sleep(UNREADABLE_PAUSE)
             answer = self._answer(what, path, {} if page is None else {"p": page})
@@ -125,7 +130,7 @@ class HiboutikCalls:
                     f"{what}: answered HTML instead of JSON: is base_url right? Nothing of it was used."
                 )
         raise PosError(
-            f"{what}: the answer is not JSON ({len(body)} bytes, cut off or damaged), asked {UNREADABLE_RETRIES + 1} "
+            f"{what}: the answer is not JSON ({len(body)} bytes, cut off or damaged), asked {tries} "
             "times. Nothing of it was used; the next run asks again."
         )
 
@@ -140,7 +145,7 @@ class HiboutikCalls:
             with self._pause:
                 self._raise_if_stopped()
                 wait = QUOTA_PAUSE if answer.retry_after is None else answer.retry_after
-                if wait <= RETRY_AFTER_LIMIT:
+                if wait <= RETRY_AFTER_LIMIT and not self._once:
                     sleep(wait)
                     answer = self._send(what, path, params)
                     if answer.status != 429:
@@ -155,7 +160,7 @@ class HiboutikCalls:
 
     def _send(self, what: str, path: str, params: Mapping[str, int]) -> Answer:
         try:
-            return self._http.request("GET", path, params=params or None, retry=RETRIES)
+            return self._http.request("GET", path, params=params or None, retry=NEVER if self._once else RETRIES)
         except TransportFailure as failure:
             tried = "once" if failure.attempts == 1 else f"{failure.attempts} times"
             raise PosUnavailable(

@@ -7,8 +7,18 @@ from connector.pos.hiboutik import Hiboutik
 from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale
 
 
-def open_point_of_sale(account: PosAccount, rules: Rules, counter: CallCounter, memory: AccountMemory) -> PointOfSale:
-    """The reader of one account; `counter` is paid before every call."""
+def open_point_of_sale(
+    account: PosAccount,
+    rules: Rules,
+    counter: CallCounter,
+    memory: AccountMemory,
+    *,
+    once_within: float | None = None,
+) -> PointOfSale:
+    """The reader of one account; `counter` is paid before every call.
+
+    With `once_within` each call has so many seconds and is not tried again.
+    """
     return Hiboutik(
         account.account,
         account.base_url,
@@ -18,4 +28,5 @@ def open_point_of_sale(account: PosAccount, rules: Rules, counter: CallCounter, 
         consent=rules.consent,
         counter=counter,
         memory=memory,
+        once_within=once_within,
     )

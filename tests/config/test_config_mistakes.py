@@ -84,7 +84,7 @@ def test_merge_keys_and_keys_that_are_not_text_are_mistakes(load, text, sentence
         ("other: 1", "shops", "no shops"),
         ("shops: {key: a}", "shops", "must be a list"),
         ("shops: maison-lea", "shops", "must be a list"),
-        ("- key: a", "", "must be a mapping with one key, shops"),
+        ("- key: a", "", "must be a mapping with the key shops"),
         ("shops: [!shop {key: a}]", "shops[0]", "YAML tag"),
         ("shops: [{first_day: 2024-02-30}]", "shops[0].first_day", "looks like a date"),
         ("shops: [{label: !!timestamp soon}]", "shops[0].label", "looks like a date"),
