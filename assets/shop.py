@@ -109,11 +109,14 @@ def _nightly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
         cron_schedule="15 3 * * *",
         execution_timezone=str(country_zone(shop.country)),
         description="Every night: all days that are not complete, with a look-back of two days.",
+        default_status=_by_itself(shop),
     )
-    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         with _state() as state:
             end_orphans(context.instance, state.db, shop.key)
             run = ShopRun(shop, state, run_id="schedule", clock=context.scheduled_execution_time.timestamp)
+            if deferred := run.deferred:
+                return dg.SkipReason(deferred)
             first, last = first_and_last_day(run)
         today = _today(shop, context)  # a store may be a day ahead of its shop's country, the partitions are not
         return dg.RunRequest(tags=range_tags(min(first, today), min(last, today)), run_config=DUE_ONLY)
@@ -128,10 +131,13 @@ def _frequent(shop: Shop, job: Any) -> dg.ScheduleDefinition:
         cron_schedule="*/30 8-21 * * *",
         execution_timezone=str(country_zone(shop.country)),
         description="During opening hours: the sales of today.",
+        default_status=_by_itself(shop),
     )
     def frequent(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         with _state() as state:
             end_orphans(context.instance, state.db, shop.key)
+            if deferred := ShopRun(shop, state, run_id="schedule").deferred:
+                return dg.SkipReason(deferred)
             missing = [name for name in _SNAPSHOTS if not state.lake.exists(shop.key, name)]
         if missing:
             return dg.SkipReason(
@@ -147,13 +153,26 @@ def _frequent(shop: Shop, job: Any) -> dg.ScheduleDefinition:
 
 
 def _weekly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
-    return dg.ScheduleDefinition(
+    @dg.schedule(
         name=f"weekly_{identifier(shop)}",
         job=job,
         cron_schedule="45 4 * * 0",
         execution_timezone=str(country_zone(shop.country)),
         description="Every Sunday, after the night's sync: does ShopiMind hold what the till and the ledger say?",
+        default_status=_by_itself(shop),
     )
+    def weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        with _state() as state:
+            deferred = ShopRun(shop, state, run_id="schedule").deferred
+        return dg.SkipReason(deferred) if deferred else dg.RunRequest()
+
+    return weekly
+
+
+def _by_itself(shop: Shop) -> dg.DefaultScheduleStatus:
+    """Whether its schedules run without a person who turns them on: nobody watches webhooks install a shop."""
+    governed = shop.installation_id is not None
+    return dg.DefaultScheduleStatus.RUNNING if governed else dg.DefaultScheduleStatus.STOPPED
 
 
 @contextmanager

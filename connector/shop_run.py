@@ -45,7 +45,6 @@ DEFAULT_HISTORY = timedelta(days=365)
 _DEFERRED: dict[LifecycleState | None, str] = {
     None: "has not been heard of: ShopiMind has sent no webhook about it",
     "installed": "is not activated yet",
-    "activated": "is activated, but its token came with no webhook: run this command again",
     "deactivated": "is deactivated",
     "uninstalled": "is uninstalled",
 }
@@ -149,7 +148,7 @@ class ShopRun:
         """The shop's ShopiMind installation. Raises `NotActivated`."""
         self._check_activated()
         account = self.shop.shopimind
-        assert account.access_token is not None  # an activated installation has one
+        assert account.access_token is not None  # an activated installation has one, and a run reads its shop anew
         return ShopiMind(account.access_token.get_secret_value(), account.base_url, requests_in_flight=self.in_flight)
 
     @cached_property
@@ -181,12 +180,11 @@ class ShopRun:
         if installation is None:
             return None
         state = lifecycle_state(self.state.db, installation)
-        if state == "activated" and self.shop.shopimind.access_token is not None:
+        if state == "activated":
             return None
-        told = _DEFERRED[state]
         return (
-            f"shop {self.shop.key} waits: its installation {installation} {told}. Nothing was asked of the till or of "
-            "ShopiMind; everything is delivered once it is activated."
+            f"shop {self.shop.key} waits: its installation {installation} {_DEFERRED[state]}. Nothing was asked of the till or "
+            "of ShopiMind; everything is delivered once it is activated."
         )
 
     def _check_activated(self) -> None:

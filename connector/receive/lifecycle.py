@@ -97,6 +97,9 @@ class Lifecycle:
             log.warning("installation %s: %s is older than what came before it, left out", installation_id, event)
             return None
         state = EVENTS[event]
+        if before is None and state not in ("installed", "activated"):
+            log.warning("installation %s: %s, but it was never installed here", installation_id, event)
+            return None
         known = before or self._new(connection, installation_id, webhook)
         now = self._told(known, webhook, state)
         if state == "uninstalled":

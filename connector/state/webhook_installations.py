@@ -40,6 +40,16 @@ class WebhookInstallation:
     to_purge: bool = False
 
 
+def activated_since(db: Database, installation_id: str) -> int | None:
+    """Since when (epoch seconds) an installation is activated; None while it is not. Opens no seal."""
+    with db.read() as connection:
+        query = select(table.c.since).where(
+            table.c.installation_id == installation_id, table.c.state == "activated", table.c.problem.is_(None)
+        )
+        since: int | None = connection.execute(query).scalar()
+    return since
+
+
 def lifecycle_state(db: Database, installation_id: str) -> LifecycleState | None:
     """The state that the webhooks left an installation in; None when none has come. Opens no seal."""
     with db.read() as connection:
