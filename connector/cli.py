@@ -180,10 +180,11 @@ def status(shops: ShopsFile = None, as_json: AsJson = False, shop: SomeShops = N
     """Where every shop stands: last run, delivered, refused, waiting, quota. Makes no call."""
 
     def work() -> tuple[dict[str, Any], int]:
-        _, chosen = chosen_shops(shops, shop)
-        from connector.status import status_of_shop
+        file, chosen = chosen_shops(shops, shop)
+        from connector.status import status_of_installations, status_of_shop
 
-        return {"ok": True, "exit_code": 0, "shops": each_shop(chosen, status_of_shop)}, 0
+        found = {"shops": each_shop(chosen, status_of_shop), "installations": status_of_installations(file)}
+        return {"ok": True, "exit_code": 0, **found}, 0
 
     carry_out(work, as_json, "show_status")
 

@@ -87,6 +87,14 @@ def show_status(document: dict[str, Any]) -> None:
         out.print(table)
         out.print(f"last run: {shop['last_run'] or 'never'}; days waiting: {shop['days_waiting']}")
         _say_shop(shop)
+    if document["installations"]:
+        table = _table("installations, as ShopiMind's webhooks left them", ["id", "shop", "state", "since"])
+        for each in document["installations"]:
+            table.add_row(each["installation_id"], _text(each["shop"]), each["state"], each["since"][:19])
+        out.print(table)
+        for each in document["installations"]:
+            if each["problem"]:
+                out.print(f"  {each['installation_id']}: {each['problem']}", markup=False, style="yellow")
 
 
 def show_check(document: dict[str, Any]) -> None:
@@ -211,7 +219,7 @@ def _say_shop(shop: dict[str, Any]) -> None:
 
 def _table(title: str, columns: Sequence[str], wrapping: Sequence[str] = ("entity",)) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    words = {"entity", "store", "shop", "id", "reason", "since", "last delivery", ""}
+    words = {"entity", "store", "shop", "state", "id", "reason", "since", "last delivery", ""}
     for column in columns:
         table.add_column(column, justify="left" if column in words else "right", no_wrap=column not in wrapping)
     return table
