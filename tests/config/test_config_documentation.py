@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.config import Consent, Identifiers, PosAccount, Rules, Shop, ShopiMindAccount
+from connector.config import Consent, Identifiers, PosAccount, Receive, Rules, Shop, ShopiMindAccount
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 
@@ -19,6 +19,6 @@ def test_the_pages_example_loads(load):
     load(example[1], environ=dict.fromkeys(names, "a-secret"))
 
 
-@pytest.mark.parametrize("model", [Shop, ShopiMindAccount, PosAccount, Identifiers, Rules, Consent])
+@pytest.mark.parametrize("model", [Shop, ShopiMindAccount, PosAccount, Identifiers, Rules, Consent, Receive])
 def test_every_key_is_on_the_page(model):
     assert [key for key in model.model_fields if f"`{key}`" not in PAGE] == []
