@@ -40,7 +40,10 @@ def definitions_of(
         assets=[asset for one in built for asset in one.assets],
         jobs=[job for one in built for job in one.jobs],
         schedules=[schedule for one in built for schedule in one.schedules],
-        sensors=[] if received is None else [installations_sensor(received, shops, [one.jobs[0] for one in built])],
+        sensors=[
+            *([] if received is None else [installations_sensor(received, shops, [one.jobs[0] for one in built])]),
+            *(sensor for one in built for sensor in one.sensors),
+        ],
         resources={"connector": Connector(), "io_manager": LakeStorage()},
         executor=dg.in_process_executor,
     )

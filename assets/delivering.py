@@ -14,8 +14,10 @@ from connector.delivery.counts import Counts
 from connector.delivery.entities import Entity
 from connector.delivery.provisioned import known_sources
 from connector.outcome import shop_status
+from connector.reading_inbox import settle_inbox
 from connector.shop_run import ShopRun, Stopped
 
+_DONE = ("delivered", "refused")  # nothing waits
 _CHECKED = (checks.ADDS_UP, checks.ALL_DELIVERED)
 _CHART_DAYS = timedelta(days=59)  # before today
 
@@ -121,6 +123,7 @@ def _orders(run: ShopRun, days: StoredDays) -> Delivered:
 
 def _summary(run: ShopRun) -> Delivered:
     status = shop_status(run)
+    settle_inbox(run, delivered=status in _DONE)
     quota = run.quota()
     metadata = {
         "status": status,
@@ -130,7 +133,7 @@ def _summary(run: ShopRun) -> Delivered:
         "calls to ShopiMind": run.crm.attempts,
         "quota of the month": f"{quota['used']} of {quota['limit']} calls used in {quota['month']}",
     }
-    if status not in ("delivered", "refused"):
+    if status not in _DONE:
         raise Ended(f"{status}. {' '.join([*run.stop_reasons.values(), *run.problems])}", metadata)
     return Delivered(metadata)
 

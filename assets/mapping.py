@@ -92,4 +92,4 @@ def _records(tables: Iterable[pa.Table]) -> Rows:
 
 def _orders(run: ShopRun, sales: StoredDays, listed: StoredRows, new: StoredRows) -> DayRows:
     days = recording.record_orders(run, sales.of(run.read_pairs), _both(listed, new))
-    return DayRows(RECORDS, days, showing.of_day_recorded, beyond=run.days_of_new_stores)
+    return DayRows(RECORDS, days, showing.of_day_recorded, beyond=run.days_beyond)

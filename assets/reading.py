@@ -11,6 +11,7 @@ from assets.builder import READ, SOURCES, AssetBuilder
 from assets.storage import DayRows, Rows, StoredDays, StoredRows
 from connector.pos.rows import BRANDS, CATEGORIES, CUSTOMERS, PRODUCTS, SALES, STOCK, STORES
 from connector.reading_customers import read_customers, read_new_customers
+from connector.reading_inbox import with_inbox
 from connector.reading_lists import read_products, read_stores
 from connector.reading_sales import SalesReading
 from connector.shop_run import ShopRun
@@ -100,8 +101,9 @@ def _list_asset(
 
 
 def _sales(run: ShopRun) -> DayRows:
-    sales = SalesReading(run, run.days_to_read(run.partition_days))
-    return DayRows(SALES, sales, lambda table: showing.of_day_read(run.ctx, table), beyond=run.days_of_new_stores)
+    asked = () if run.inbox_only else SalesReading(run, run.days_to_read(run.partition_days))
+    sales = with_inbox(run, asked)
+    return DayRows(SALES, sales, lambda table: showing.of_day_read(run.ctx, table), beyond=run.days_beyond)
 
 
 def _new_customers(run: ShopRun, sales: StoredDays, listed: StoredRows) -> Rows:

@@ -30,6 +30,7 @@ class Connector(dg.ConfigurableResource[Any]):
 
     full: bool = False  # ignore the ledger: send everything again
     only_due: bool = False  # of the partitions asked, read only days that are not complete or within the look-back
+    inbox_only: bool = False  # read no day, deliver what the till has pushed
     wait_for_other_run: float = 60.0  # seconds to wait for another run over the same shop before giving up
 
     _state: State = PrivateAttr()
@@ -62,6 +63,7 @@ class Connector(dg.ConfigurableResource[Any]):
                 self._run_id,
                 full=self.full,
                 only_due=self.only_due,
+                inbox_only=self.inbox_only,
                 progress=_progress,
                 lease=lease,
             )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -17,6 +17,7 @@ from assets.reconciling import RECONCILED, reconciling_asset
 from connector.config import Shop
 from connector.delivery import entities
 from connector.shop_run import ShopRun, State
+from connector.state.till_inbox import TillInbox
 from connector.window import country_zone, first_and_last_day
 
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -51,12 +52,16 @@ class ShopDefinitions:
     assets: list[dg.AssetsDefinition]
     jobs: list[Any]
     schedules: list[dg.ScheduleDefinition]
+    sensors: list[dg.SensorDefinition]
 
 
 def shop_definitions(
     shop: Shop, first_day: date, last_day: date | None = None, *, pooled: bool = True
 ) -> ShopDefinitions:
-    """The shop's graph, a job for all of it, one for today's sales, one that compares, and a schedule for each."""
+    """The shop's graph, a job for all of it, one for today's sales, one that compares, and a schedule for each.
+
+    A shop whose till may push has one for pushed sales too, with a sensor.
+    """
     build = AssetBuilder(shop, first_day, last_day, pooled=pooled)
     assets = [*reading_assets(build), *mapping_assets(build), *delivering_assets(build)]
     reconciliation = reconciling_asset(build)
@@ -81,10 +86,22 @@ def shop_definitions(
         f"agree is named on the check {RECONCILED} of the orders.",
         tags={"shop": shop.key},
     )
+    jobs, sensors = [nightly, frequent, weekly], []
+    if shop.pos.webhook_secret is not None:
+        pushed = dg.define_asset_job(
+            f"pushed_{identifier(shop)}",
+            selection=selection(shop, frequent_names()),
+            description=f"The sales that the till of {shop.label} has pushed, and the customers that they name. It asks the till "
+            f"for nothing but customers who are new; {sync_job_name(shop)} must have run before.",
+            tags={"shop": shop.key},
+        )
+        jobs.append(pushed)
+        sensors.append(_pushed(shop, pushed))
     return ShopDefinitions(
         [*assets, reconciliation],
-        [nightly, frequent, weekly],
+        jobs,
         [_nightly(shop, nightly), _frequent(shop, frequent), _weekly(shop, weekly)],
+        sensors,
     )
 
 
@@ -152,6 +169,32 @@ def _frequent(shop: Shop, job: Any) -> dg.ScheduleDefinition:
     return frequent
 
 
+def _pushed(shop: Shop, job: Any) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=job.name,
+        job=job,
+        minimum_interval_seconds=20,
+        description="What the till has pushed since: it is delivered within a minute.",
+    )
+    def pushed(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        with _state() as state:
+            if not TillInbox(state.db, shop.key, state.sealer).is_due():
+                return dg.SkipReason(f"{shop.key}: nothing was pushed, or what waits is tried again later.")
+            end_orphans(context.instance, state.db, shop.key)
+            missing = [name for name in _SNAPSHOTS if not state.lake.exists(shop.key, name)]
+        if missing:
+            return dg.SkipReason(
+                f"{shop.key}: {' and '.join(missing)} were never read. Pushed sales wait until the job {sync_job_name(shop)} "
+                "has run."
+            )
+        if context.instance.get_runs(dg.RunsFilter(tags={"shop": shop.key}, statuses=_UNDER_WAY), limit=1):
+            return dg.SkipReason(f"{shop.key}: another run has not ended yet; pushed sales wait for the next tick.")
+        today = datetime.now(country_zone(shop.country)).date()
+        return dg.RunRequest(tags=range_tags(today, today), run_config=INBOX_ONLY)
+
+    return pushed
+
+
 def _weekly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=f"weekly_{identifier(shop)}",
@@ -195,6 +238,7 @@ _UNDER_WAY = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+INBOX_ONLY = {"resources": {"connector": {"config": {"inbox_only": True}}}}
 DUE_ONLY = {"resources": {"connector": {"config": {"only_due": True}}}}
 
 

@@ -28,6 +28,7 @@ from connector.cli_frame import (
 )
 from connector.cli_receive import receive
 from connector.cli_refused import refused_app
+from connector.cli_webhooks import webhooks_app
 from connector.config import Shop
 from connector.delivery import entities
 
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(refused_app, name="refused")
 app.command("receive")(receive)
+app.add_typer(webhooks_app, name="webhooks")
 
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 _TO_END = 8.0  # seconds from a signal to the end of the process, whatever server it waits for

@@ -56,7 +56,7 @@ __all__ = [
     "load_shops",
 ]
 
-SECRET_KEYS = frozenset({"access_token", "api_key", "oauth_token"})
+SECRET_KEYS = frozenset({"access_token", "api_key", "oauth_token", "webhook_secret"})
 SHOPS_VARIABLE = "CONNECTOR_SHOPS"
 SHOPIMIND_URL_VARIABLE = "SHOPIMIND_CORE_API_BASE"  # the name that the official SDK reads
 

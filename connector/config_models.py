@@ -60,6 +60,12 @@ def _check_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _check_path_secret(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16,128}", value.get_secret_value()):
+        raise ValueError("must be 16 to 128 letters, digits, '_' or '-': it is a part of an address")
+    return value
+
+
 def _check_lang(value: str) -> str:
     if not re.fullmatch(r"[a-z]{2}", value) or pycountry.languages.get(alpha_2=value) is None:
         raise ValueError("must be an ISO 639-1 language: two lower-case letters, like fr")
@@ -149,6 +155,7 @@ def empty_mapping(value: Any) -> Any:
 
 Text = Annotated[str, AfterValidator(_check_text)]
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
+PathSecret = Annotated[SecretStr, AfterValidator(_check_path_secret)]
 Address = Annotated[str, AfterValidator(check_address)]
 WholeNumber = Annotated[int, BeforeValidator(_read_whole_number), Field(strict=True)]
 Lang = Annotated[str, AfterValidator(_check_lang)]
@@ -212,6 +219,7 @@ class PosAccount(Strict):
     oauth_token: Secret | None = None
     base_url: Address = Field(default_factory=lambda data: f"https://{data.get('account', '')}.hiboutik.com/api")
     monthly_calls: Annotated[WholeNumber, Field(gt=0)] = 10_000  # per store
+    webhook_secret: PathSecret | None = None  # a part of the address that the till pushes its sales to; None: no such
 
 
 class Shop(Strict):

@@ -111,6 +111,22 @@ def show_check(document: dict[str, Any]) -> None:
             out.print(f"  - {problem}", markup=False, soft_wrap=True)
 
 
+def show_webhooks(document: dict[str, Any]) -> None:
+    """What every till pushes, and where to."""
+    for shop in document["shops"]:
+        table = _table(f"{shop['shop']}: webhooks", ["id", "ours", "label", "action", "store", "async", "address"])
+        for row in shop["webhooks"]:
+            store = "all" if row["store_id"] is None else str(row["store_id"])
+            yes = ["yes" if row[name] else "no" for name in ("ours", "async")]
+            table.add_row(str(row["webhook_id"]), yes[0], row["label"], row["action"], store, yes[1], row["address"])
+        out.print(table)
+        done = [f"{shop[name]} {name}" for name in ("registered", "unchanged", "removed") if name in shop]
+        if done:
+            out.print(", ".join(done))
+        if shop["message"]:
+            out.print(f"  - {shop['message']}", markup=False, soft_wrap=True)
+
+
 def show_refused(document: dict[str, Any]) -> None:
     """The refused records, one a line. The reason may wrap, nothing else; `--json` has more."""
     table = _table("refused", ["shop", "entity", "id", "store", "reason", "since", "tries"], wrapping=("reason",))

@@ -51,8 +51,9 @@ def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator
 
 
 def list_is_whole(run: ShopRun, name: str) -> bool:
-    """Whether the last pass over that list of the till ("products", "customers", ...) saw every row."""
-    if name in run.till.incomplete_lists:
+    """Whether this run looks at every row of that list of the till ("products", "customers", ...), and the last pass
+    over it saw them all."""
+    if name in run.till.incomplete_lists or (name == "customers" and run.customers_touched is not None):
         return False
     return name != "customers" or run.memory.recall(_partial(run)) != "yes"
 

@@ -36,6 +36,7 @@ from connector.state.memory import Memory
 from connector.state.run_log import RunLog
 from connector.state.sales_read import SalesRead
 from connector.state.sealing import Sealer
+from connector.state.till_inbox import TillInbox
 from connector.state.webhook_installations import LifecycleState, lifecycle_state
 
 SYNC_LEASE = "sync"  # one run at a time over a shop
@@ -94,6 +95,7 @@ class ShopRun:
     """One shop's clients, state and progress during one run. `close` gives the connections back.
 
     `full` ignores the ledger. `only_due` reads only those of the asked days that are not complete or within the look-back.
+    `inbox_only` reads none, and delivers what the till has pushed.
     `dry` is for a plan: nothing is sent, and neither the run log nor the days say that anything was.
     """
 
@@ -103,6 +105,7 @@ class ShopRun:
     full: bool = False
     only_due: bool = False
     dry: bool = False
+    inbox_only: bool = False
     in_flight: int = 8
     clock: Callable[[], float] = time.time
     progress: Progress = no_progress
@@ -113,6 +116,9 @@ class ShopRun:
     unread: set[tuple[int, str]] = field(
         default_factory=set
     )  # (store, day) of which a sale's own page or customer did not come
+    pushed_pairs: set[tuple[int, str]] = field(default_factory=set)  # (store, day) with sales that the till has pushed
+    inbox_taken: list[str] = field(default_factory=list)  # the messages that they came in
+    customers_touched: set[int] | None = None  # the only customers whom this run looks at; None: all
     new_customers_read: bool = False  # whether customers that are newer than the list of customers were looked up
     needs_misc_product: bool = False  # an order of this run has a line without product
     new_stores: set[int] = field(default_factory=set)  # stores that the run before did not know
@@ -127,6 +133,7 @@ class ShopRun:
         self.sales_read = SalesRead(db, key)
         self.installation = Installation(db, key, clock=self.clock)
         self.log = RunLog(db)
+        self.inbox = TillInbox(db, key, self.state.sealer, clock=self.clock)
         self.memory = Memory(db, self.shop.pos.account)
         self.calls = MonthlyCalls(
             db,
@@ -242,10 +249,11 @@ class ShopRun:
         }
         return {day: stores for day, stores in wanted.items() if stores}
 
-    def days_of_new_stores(self) -> set[str]:
-        """The days that were read only because a store is new, which may lie before those that the run was asked for."""
+    def days_beyond(self) -> set[str]:
+        """Days that may lie outside those that the run was asked for: because a store is new, or a sale was pushed."""
         pairs = self.read_pairs or {}
-        return {day for day, stores in pairs.items() if self.new_stores.intersection(stores)}
+        of_new_stores = {day for day, stores in pairs.items() if self.new_stores.intersection(stores)}
+        return of_new_stores | {day for _, day in self.pushed_pairs}
 
     def snapshot(self, name: str, schema: pa.Schema, partition: str | None = None) -> pa.Table | None:
         """What an earlier run left in the lake; None when there is nothing, or it has other columns than today's."""

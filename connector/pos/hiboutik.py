@@ -16,6 +16,7 @@ from connector.pos import hiboutik_rows as wire
 from connector.pos import rows
 from connector.pos.hiboutik_calls import HiboutikCalls, RightMissing
 from connector.pos.hiboutik_consent import ConsentRule
+from connector.pos.hiboutik_credentials import credentials
 from connector.pos.hiboutik_lists import claimed_rows, listing, one
 from connector.pos.hiboutik_sales import SalesReader
 from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale, PosError, QuotaReached, SaleNeeds
@@ -56,7 +57,7 @@ class Hiboutik(PointOfSale):
         self.account = account
         self.warnings: list[str] = []
         self.incomplete_lists: set[str] = set()
-        authorization, basic = _credentials(login, api_key, oauth_token)
+        authorization, basic = credentials(login, api_key, oauth_token)
         self._calls = HiboutikCalls(
             account,
             base_url,
@@ -210,21 +211,3 @@ class Hiboutik(PointOfSale):
         if sentence not in self.warnings:
             self.warnings.append(sentence)
             log.warning(sentence)
-
-
-def _credentials(
-    login: str | None, api_key: SecretStr | str | None, oauth_token: SecretStr | str | None
-) -> tuple[dict[str, str], tuple[str, str] | None]:
-    """Headers and basic-auth pair. Raises `ValueError` when neither kind is complete or a token cannot be sent."""
-    token, key = _plain(oauth_token), _plain(api_key)
-    if token:
-        if not (token.isascii() and token.isprintable()):
-            raise ValueError("oauth_token has characters that an HTTP header cannot carry (a line break?)")
-        return {"authorization": f"Bearer {token}"}, None
-    if not login or not key:
-        raise ValueError("neither login with api_key, nor oauth_token is given")
-    return {}, (login, key)
-
-
-def _plain(secret: SecretStr | str | None) -> str | None:
-    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import sleep
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from connector.http import NEVER, RETRY_AFTER_LIMIT, TIMEOUT, Answer, HttpClient, RetryPolicy, TransportFailure
 from connector.pos.protocol import CallCounter, PosAccessDenied, PosError, PosUnavailable, QuotaReached
@@ -30,6 +30,7 @@ _RIGHTS = (
     ("/products_sold", "the Sales tab and the summaries, scopes read_sales and read_reports"),
     ("/closed_sales", "the Sales tab with validated sales, scope read_sales"),
     ("/sales", "the Sales tab with validated sales, scope read_sales"),
+    ("/webhooks", "the settings right (API and webhooks), scope write_settings"),
     ("/reports", "the summaries, scope read_reports"),
     ("/customer", "the Customers tab, scope read_customers"),
     ("", "the Products tab, scope read_products"),  # products, categories, brands
@@ -56,8 +57,17 @@ class Reply:
     content_range: str
 
 
+@dataclass(frozen=True)
+class _Request:
+    what: str  # as an error names it
+    method: str
+    path: str
+    params: Mapping[str, int]
+    form: bytes | None = None
+
+
 class HiboutikCalls:
-    """GET requests to one account. Safe to share between threads.
+    """Requests to one account, all of them GET but for those about its webhooks. Safe to share between threads.
 
     After the first 401 or exhausted quota (ours or the till's) nothing more is sent: every later call raises that same
     error. After a 403 that holds for the kind of address (of that store, where it names one); the others are still
@@ -118,7 +128,7 @@ class HiboutikCalls:
         for attempt in range(tries):
             if attempt:
                 sleep(UNREADABLE_PAUSE)
-            answer = self._answer(what, path, {} if page is None else {"p": page})
+            answer = self._answer(_Request(what, "GET", path, {} if page is None else {"p": page}))
             if not answer.ok:
                 self._refuse(what, path, answer, stop_without_right)
             try:
@@ -134,12 +144,26 @@ class HiboutikCalls:
             "times. Nothing of it was used; the next run asks again."
         )
 
-    def _answer(self, what: str, path: str, params: Mapping[str, int]) -> Answer:
+    def write(self, method: str, path: str, fields: Mapping[str, str]) -> Any:
+        """The JSON answer to a POST with these form fields, or to a DELETE; None where it is not JSON.
+
+        It is sent once: a write whose answer was lost may have happened, so whoever writes reads first. Raises as `get`.
+        """
+        what = f"Hiboutik account {self.account}: {method} {path}"
+        answer = self._answer(_Request(what, method, path, {}, urlencode(fields).encode()))
+        if not answer.ok:
+            self._refuse(what, path, answer, stop_without_right=False)
+        try:
+            return answer.json()
+        except ValueError:
+            return None
+
+    def _answer(self, request: _Request) -> Answer:
         """Any answer but 429, which ends in `QuotaReached` when one more try after a wait meets it again."""
         with self._in_flight:
-            if (denied := self._denied.get(_scope(path))) is not None:
+            if (denied := self._denied.get(_scope(request.path))) is not None:
                 raise RightMissing(denied)
-            answer = self._send(what, path, params)
+            answer = self._send(request)
             if answer.status != 429:
                 return answer
             with self._pause:
@@ -147,24 +171,32 @@ class HiboutikCalls:
                 wait = QUOTA_PAUSE if answer.retry_after is None else answer.retry_after
                 if wait <= RETRY_AFTER_LIMIT and not self._once:
                     sleep(wait)
-                    answer = self._send(what, path, params)
+                    answer = self._send(request)
                     if answer.status != 429:
                         return answer
                 self._counter.stop()
                 raise self._stop(
                     QuotaReached(
-                        f"{what}: the till answers 429, its quota of calls is reached, until the month ends or calls "
+                        f"{request.what}: the till answers 429, its quota of calls is reached, until the month ends or calls "
                         "are bought. What was read before is kept; nothing more is asked of this account in this run."
                     )
                 )
 
-    def _send(self, what: str, path: str, params: Mapping[str, int]) -> Answer:
+    def _send(self, request: _Request) -> Answer:
+        form = None if request.form is None else {"content-type": "application/x-www-form-urlencoded"}
         try:
-            return self._http.request("GET", path, params=params or None, retry=NEVER if self._once else RETRIES)
+            return self._http.request(
+                request.method,
+                request.path,
+                params=request.params or None,
+                content=request.form,
+                headers=form,
+                retry=RETRIES if request.method == "GET" and not self._once else NEVER,
+            )
         except TransportFailure as failure:
             tried = "once" if failure.attempts == 1 else f"{failure.attempts} times"
             raise PosUnavailable(
-                f"{what}: no usable answer ({failure.code}, tried {tried}): {failure.message}. The next run asks again."
+                f"{request.what}: no usable answer ({failure.code}, tried {tried}): {failure.message}. The next run asks again."
             ) from None
 
     def _before_attempt(self) -> None:

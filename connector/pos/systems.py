@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from connector.config import PosAccount, Rules
+from connector.pos import hiboutik_pushed
 from connector.pos.hiboutik import Hiboutik
+from connector.pos.hiboutik_pushed import NotASale, PushedSale
+from connector.pos.hiboutik_webhooks import HiboutikWebhooks
 from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale
+
+__all__ = ["NotASale", "PushedSale", "open_point_of_sale", "open_webhooks", "pushed_sale", "pushed_sale_id"]
 
 
 def open_point_of_sale(
@@ -30,3 +35,25 @@ def open_point_of_sale(
         memory=memory,
         once_within=once_within,
     )
+
+
+def open_webhooks(account: PosAccount, counter: CallCounter) -> HiboutikWebhooks:
+    """What manages the addresses that the account's till pushes its sales to; `counter` is paid before every call."""
+    return HiboutikWebhooks(
+        account.account,
+        account.base_url,
+        login=account.login,
+        api_key=account.api_key,
+        oauth_token=account.oauth_token,
+        counter=counter,
+    )
+
+
+def pushed_sale_id(account: PosAccount, body: bytes) -> int | None:
+    """Which sale a pushed message is about; None when it is about something else, or cannot be read."""
+    return hiboutik_pushed.pushed_sale_id(body)
+
+
+def pushed_sale(account: PosAccount, body: bytes) -> PushedSale:
+    """The closed sale of a pushed message. Raises `NotASale`."""
+    return hiboutik_pushed.pushed_sale(body)

@@ -189,3 +189,16 @@ run_entities = Table(
     Column("id_data_source", BigInteger),
     Column("counts", Text, nullable=False),  # JSON
 )
+
+# Sales that tills have pushed: until a run has delivered them, or read their day after they came.
+till_inbox = Table(
+    "till_inbox",
+    metadata,
+    _key("shop"),
+    _key("message_id"),  # in the order in which they came
+    Column("sale_id", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # sealed, see connector.state.sealing
+    Column("received_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("tried_at", BigInteger),
+)
