@@ -98,4 +98,4 @@ class TillInbox:
 
 
 def _pause(tries: int) -> int:
-    return min(_FIRST_WAIT * 2 ** min(tries - 1, 10), _LONGEST_WAIT)
+    return min(_FIRST_WAIT << min(tries - 1, 10), _LONGEST_WAIT)
