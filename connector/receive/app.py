@@ -23,6 +23,7 @@ from connector.receive import health, signature, till_answers
 from connector.receive.lifecycle import Lifecycle, Unprocessable, Webhook
 from connector.receive.purge import Purger
 from connector.receive.rate import RateLimit
+from connector.receive.till import till_routes
 from connector.shop_run import State
 from connector.state.errors import StateError
 
@@ -78,6 +79,7 @@ def create_app(receiver: Receiver) -> Starlette:
         _route("POST", "/webhook/test-connection", test_connection),
         _route("POST", "/webhook/remote-data/{resource}", remote_data),
         _route("GET", "/health", show_health),
+        *till_routes({shop.key: shop for shop in receiver.configuration.shops}.get, receiver.state),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
