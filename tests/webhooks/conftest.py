@@ -20,10 +20,11 @@ from connector.state.till_inbox import Message
 from connector.webhooks import webhook_path
 from tests.assets.conftest import WEEK, World, making_world
 from tests.conftest import NewState
+from tests.receive.conftest import make_service, receiving_state
 from tests.sync.conftest import make_shared_world, make_world, warm
 from tests.sync.world import day, sale
 
-__all__ = ["make_shared_world", "make_world", "warm"]
+__all__ = ["make_service", "make_shared_world", "make_world", "receiving_state", "warm"]
 
 SECRET = "secret-of-alpha-0123456789"
 

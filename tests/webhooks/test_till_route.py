@@ -12,6 +12,7 @@ from connector.sandbox.till_sender import USER_AGENT, encoded
 from connector.state.errors import StateError
 from connector.state.till_inbox import TillInbox
 from connector.webhooks import webhook_path
+from tests.receive.conftest import MakeService
 from tests.webhooks.conftest import SECRET, Pushing
 
 SALE = encoded({"sale_id": 7, "customer_id": 101, "comments": "Inès Morvane", "line_items": []})
@@ -69,6 +70,22 @@ def test_what_is_no_whole_sale_is_acknowledged_and_not_kept(unsynced: Pushing, b
 def test_a_body_over_the_limit_is_not_kept(unsynced: Pushing) -> None:
     assert push(unsynced, SALE + b"&x=" + b"a" * BODY_LIMIT).status_code == 413
     assert unsynced.waiting() == []
+
+
+def test_it_is_one_of_the_routes_of_connector_receive(make_service: MakeService) -> None:
+    shop = {
+        "key": "alpha",
+        "label": "Alpha",
+        "lang": "fr",
+        "shopimind": {"access_token": "int_alpha"},
+        "pos": {"system": "hiboutik", "account": "alpha", "oauth_token": "token", "webhook_secret": SECRET},
+        "identifiers": {"prefix": "a_", "offset": 0},
+    }
+    service = make_service([shop])
+    assert httpx.post(service.url + webhook_path("alpha", SECRET), content=SALE, trust_env=False).status_code == 200
+    assert httpx.post(service.url + webhook_path("alpha", "x" * 20), content=SALE, trust_env=False).status_code == 404
+    waiting = TillInbox(service.state.db, "alpha", service.state.sealer).waiting()
+    assert [each.sale_id for each in waiting] == [7]
 
 
 def test_a_sale_that_could_not_be_kept_is_told(unsynced: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
