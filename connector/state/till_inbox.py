@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Collection
@@ -13,6 +14,8 @@ from connector.state.database import Database
 from connector.state.errors import StateError
 from connector.state.sealing import Sealer
 from connector.state.tables import till_inbox
+
+log = logging.getLogger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT = 60, 1_800  # seconds before a message that was not delivered is tried again
 _AT_ONCE = 500  # messages of one run; more wait for the next
@@ -57,13 +60,27 @@ class TillInbox:
         return any(tries == 0 or now - at >= _pause(tries) for tries, at in tried)
 
     def waiting(self) -> list[Message]:
-        """What waits, in the order in which it came. Raises `StateError` when a message cannot be opened."""
+        """What waits, in the order in which it came. A message whose key is gone is told, and left for when it is back."""
         table = till_inbox
         query = select(table.c.message_id, table.c.sale_id, table.c.received_at, table.c.payload)
         query = query.where(table.c.shop == self._shop).order_by(table.c.message_id).limit(_AT_ONCE)
         with self._db.read() as connection:
             rows = connection.execute(query).all()
-        return [Message(name, sale_id, at, self._sealer.open(payload)) for name, sale_id, at, payload in rows]
+        found, closed = list[Message](), list[str]()
+        for name, sale_id, at, payload in rows:
+            try:
+                found.append(Message(name, sale_id, at, self._sealer.open(payload)))
+            except StateError:
+                closed.append(name)
+        if closed:
+            log.warning(
+                "shop %s: %d pushed sale(s) were sealed with a key that is not in %s. They are kept; polling finds the sales.",
+                self._shop,
+                len(closed),
+                self._sealer.where,
+            )
+            self.note_try(closed)
+        return found
 
     def note_try(self, message_ids: Collection[str]) -> None:
         """A run has begun with these messages."""

@@ -6,10 +6,12 @@ import sqlite3
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet, MultiFernet
 
 from connector.receive.till import BODY_LIMIT
 from connector.sandbox.till_sender import USER_AGENT, encoded
 from connector.state.errors import StateError
+from connector.state.sealing import Sealer
 from connector.state.till_inbox import TillInbox
 from connector.webhooks import webhook_path
 from tests.receive.conftest import MakeService
@@ -86,6 +88,18 @@ def test_it_is_one_of_the_routes_of_connector_receive(make_service: MakeService)
     assert httpx.post(service.url + webhook_path("alpha", "x" * 20), content=SALE, trust_env=False).status_code == 404
     waiting = TillInbox(service.state.db, "alpha", service.state.sealer).waiting()
     assert [each.sale_id for each in waiting] == [7]
+
+
+def test_what_no_key_opens_is_kept_and_holds_nothing_up(unsynced: Pushing) -> None:
+    push(unsynced, SALE)
+    other = Sealer.__new__(Sealer)
+    key = Fernet(Fernet.generate_key())
+    other._first, other._any, other.has_older_keys, other.where = key, MultiFernet([key]), False, "CONNECTOR_KEYS"
+    inbox = TillInbox(unsynced.state.db, "alpha", other)
+    assert inbox.is_due()
+    assert inbox.waiting() == []
+    assert not inbox.is_due()
+    assert [each.sale_id for each in unsynced.waiting()] == [7]
 
 
 def test_a_sale_that_could_not_be_kept_is_told(unsynced: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
