@@ -16,10 +16,12 @@ from connector.delivery.entities import POS_PROFILES, Entity
 from connector.delivery.provisioned import known_sources
 from connector.outcome import shop_status
 from connector.quota import in_words, quota_outlook
+from connector.reading_inbox import settle_inbox
 from connector.shop_definitions import related
 from connector.shop_run import ShopRun, Stopped
 from connector.status import history
 
+_DONE = ("delivered", "refused")  # nothing waits
 _CHECKED = (checks.ADDS_UP, checks.ALL_DELIVERED)
 _CHART_DAYS = timedelta(days=59)  # before today
 
@@ -162,6 +164,7 @@ def _orders(run: ShopRun, days: StoredDays) -> Delivered:
 
 def _summary(run: ShopRun) -> Delivered:
     status = shop_status(run)
+    settle_inbox(run, delivered=status in _DONE)
     metadata = {
         "status": status,
         **showing.of_run(run.ctx, run.log.entities(run.run_id, run.shop.key), entities.names_of(run.shop)),
@@ -172,7 +175,7 @@ def _summary(run: ShopRun) -> Delivered:
     }
     if outlook := quota_outlook(run):
         metadata["quota of the month"] = in_words(outlook)
-    if status not in ("delivered", "refused"):
+    if status not in _DONE:
         raise Ended(f"{status}. {' '.join([*run.stop_reasons.values(), *run.problems])}", metadata)
     return Delivered(metadata)
 

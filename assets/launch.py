@@ -13,9 +13,10 @@ from assets.instance import open_instance
 from assets.orphans import end_orphans, run_tags
 from assets.resources import show_progress_with
 from assets.shop import names_for, range_tags
-from connector.config import SHOPS_VARIABLE, Shop, load_shops
+from connector.config import SHOPS_VARIABLE, Shop
 from connector.report import shop_report
 from connector.shop_run import Progress, ShopRun, State
+from connector.shops import known_shops
 from connector.state.way import GIVES_WAY_IN, ask_for_way, backfills
 from connector.sync_request import SyncRequest
 from connector.window import asked_window
@@ -27,7 +28,7 @@ def launch(request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any
     """Runs it to its end; the run's id and its report (see `connector.report`)."""
     os.environ[SHOPS_VARIABLE] = str(request.shops_file)
     show_progress_with(progress)
-    shop = next(shop for shop in load_shops(request.shops_file) if shop.key == request.shop)
+    shop = next(shop for shop in known_shops(request.shops_file) if shop.key == request.shop)
     state = State.open()
     try:
         with open_instance() as instance:

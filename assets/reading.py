@@ -13,6 +13,7 @@ from assets.storage import DayRows, Metadata, Rows, StoredDays, StoredRows
 from connector import reading_passes
 from connector.pos.rows import BRANDS, CATEGORIES, CUSTOMERS, PRODUCTS, SALES, STOCK, STORES
 from connector.reading_customers import new_customers_written, read_customers, read_new_customers
+from connector.reading_inbox import with_inbox
 from connector.reading_lists import read_products, read_stores
 from connector.reading_sales import SalesReading
 from connector.shop_run import ShopRun
@@ -103,7 +104,8 @@ def _list_asset(
 
 
 def _sales(run: ShopRun) -> DayRows:
-    sales = SalesReading(run, run.days_to_read(run.partition_days))
+    asked = () if run.inbox_only else SalesReading(run, run.days_to_read(run.partition_days))
+    sales = with_inbox(run, asked)
     return DayRows(SALES, sales, lambda table: showing.of_day_read(run.ctx, table), beyond=run.days_beyond)
 
 

@@ -9,9 +9,10 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from assets.orphans import look_lease, run_tags
-from connector.config import Shop, find_shops_file, load_shops
+from connector.config import Shop, find_shops_file
 from connector.outcome import Status, shop_status
 from connector.shop_run import SYNC_LEASE, Progress, ShopRun, State, no_progress
+from connector.shops import known_shops
 from connector.state.leases import Lease
 from connector.state.way import way_was_given
 
@@ -33,6 +34,7 @@ class Connector(dg.ConfigurableResource[Any]):
     only_due: bool = False  # of the partitions asked, read only days that are not complete or within the look-back
     backfill: bool = False  # read the next days that are due of the history, and nothing that every sync reads
     backfill_minutes: float = 15.0  # after which a backfill asks for no more of them
+    inbox_only: bool = False  # read no day, deliver what the till has pushed
     only: list[str] = Field(default_factory=list)  # entities asked for by name: their lists are read whole
     wait_for_other_run: float = 60.0  # seconds to wait for another run over the same shop before giving up
 
@@ -69,6 +71,7 @@ class Connector(dg.ConfigurableResource[Any]):
                 only_due=self.only_due or self.backfill,
                 backfill=self.backfill,
                 history_until=time.monotonic() + 60 * self.backfill_minutes if self.backfill else None,
+                inbox_only=self.inbox_only,
                 only=self.only,
                 progress=_progress,
                 lease=lease,
@@ -112,7 +115,7 @@ class Connector(dg.ConfigurableResource[Any]):
 
 
 def _configured(shop_key: str) -> Shop:
-    for shop in load_shops(find_shops_file(None)):
+    for shop in known_shops(find_shops_file(None)):
         if shop.key == shop_key:
             return shop
     raise dg.Failure(

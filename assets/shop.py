@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -20,6 +20,7 @@ from connector.delivery.entities import custom_entity
 from connector.pos.protocol import QuotaReached
 from connector.shop_definitions import names_with_related
 from connector.shop_run import HISTORY_SLICE, ShopRun, State
+from connector.state.till_inbox import TillInbox
 from connector.state.way import GIVES_WAY_IN, ask_for_way, reads_history
 from connector.window import country_zone, first_and_last_day
 
@@ -56,12 +57,16 @@ class ShopDefinitions:
     assets: list[dg.AssetsDefinition]
     jobs: list[Any]
     schedules: list[dg.ScheduleDefinition]
+    sensors: list[dg.SensorDefinition]
 
 
 def shop_definitions(
     shop: Shop, first_day: date, last_day: date | None = None, *, pooled: bool = True
 ) -> ShopDefinitions:
-    """The shop's graph, a job for all of it, one for today's sales, one that compares, and a schedule for each."""
+    """The shop's graph, a job for all of it, one for today's sales, one that compares, and a schedule for each.
+
+    A shop whose till may push has one for pushed sales too, with a sensor.
+    """
     build = AssetBuilder(shop, first_day, last_day, pooled=pooled)
     assets = [*reading_assets(build), *mapping_assets(build), *delivering_assets(build)]
     reconciliation = reconciling_asset(build)
@@ -93,10 +98,22 @@ def shop_definitions(
         f"agree is named on the check {RECONCILED} of the orders.",
         tags={"shop": shop.key},
     )
+    jobs, sensors = [nightly, frequent, history, weekly], []
+    if shop.pos.webhook_secret is not None:
+        pushed = dg.define_asset_job(
+            f"pushed_{identifier(shop)}",
+            selection=selection(shop, frequent_names(shop)),
+            description=f"The sales that the till of {shop.label} has pushed, and the customers that they name. It asks the till "
+            f"for nothing but customers who are new; {sync_job_name(shop)} must have run before.",
+            tags={"shop": shop.key},
+        )
+        jobs.append(pushed)
+        sensors.append(_pushed(shop, pushed))
     return ShopDefinitions(
         [*assets, reconciliation],
-        [nightly, frequent, history, weekly],
+        jobs,
         [_nightly(shop, nightly), _frequent(shop, frequent), _history(shop, history), _weekly(shop, weekly)],
+        sensors,
     )
 
 
@@ -132,13 +149,16 @@ def _nightly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
         cron_schedule="15 3 * * *",
         execution_timezone=str(country_zone(shop.country)),
         description="Every night: all days that are not complete, with a look-back of two days.",
+        default_status=_by_itself(shop),
     )
-    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         with _state() as state:
             end_orphans(context.instance, state.db, shop.key)
             if reads_history(state.db, shop.key):
                 ask_for_way(state.db, shop.key)
             run = ShopRun(shop, state, run_id="schedule", clock=context.scheduled_execution_time.timestamp)
+            if deferred := run.deferred:
+                return dg.SkipReason(deferred)
             first, last = first_and_last_day(run)
             first = max(first, run.first_day)  # days before it are no partitions: the history reads them
         today = _today(shop, context)  # a store may be a day ahead of its shop's country, the partitions are not
@@ -154,10 +174,13 @@ def _frequent(shop: Shop, job: Any) -> dg.ScheduleDefinition:
         cron_schedule="*/30 8-21 * * *",
         execution_timezone=str(country_zone(shop.country)),
         description="During opening hours: the sales of today.",
+        default_status=_by_itself(shop),
     )
     def frequent(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         with _state() as state:
             end_orphans(context.instance, state.db, shop.key)
+            if deferred := ShopRun(shop, state, run_id="schedule").deferred:
+                return dg.SkipReason(deferred)
             missing = _missing(shop, state)
             gives_way = reads_history(state.db, shop.key)
             if gives_way and not missing:
@@ -181,6 +204,7 @@ def _history(shop: Shop, job: Any) -> dg.ScheduleDefinition:
         cron_schedule="5 0-2,4-7,22-23 * * *",
         execution_timezone=str(country_zone(shop.country)),
         description="Every hour of the night: the next days of the history, while any are due.",
+        default_status=_by_itself(shop),
     )
     def history(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         with _state() as state:
@@ -188,6 +212,8 @@ def _history(shop: Shop, job: Any) -> dg.ScheduleDefinition:
             if missing := _missing(shop, state):
                 return dg.SkipReason(missing)
             run = ShopRun(shop, state, "schedule", backfill=True, clock=context.scheduled_execution_time.timestamp)
+            if deferred := run.deferred:
+                return dg.SkipReason(deferred)
             days = [max(date.fromisoformat(day), run.first_day) for day in run.days_to_read([])]
             try:
                 run.calls.keep_reserve()
@@ -202,25 +228,60 @@ def _history(shop: Shop, job: Any) -> dg.ScheduleDefinition:
     return history
 
 
+def _pushed(shop: Shop, job: Any) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=job.name,
+        job=job,
+        minimum_interval_seconds=20,
+        description="What the till has pushed since: it is delivered within a minute.",
+    )
+    def pushed(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        with _state() as state:
+            if not TillInbox(state.db, shop.key, state.sealer).is_due():
+                return dg.SkipReason(f"{shop.key}: nothing was pushed, or what waits is tried again later.")
+            end_orphans(context.instance, state.db, shop.key)
+            if missing := _missing(shop, state):
+                return dg.SkipReason(missing)
+        if context.instance.get_runs(dg.RunsFilter(tags={"shop": shop.key}, statuses=_UNDER_WAY), limit=1):
+            return dg.SkipReason(f"{shop.key}: another run has not ended yet; pushed sales wait for the next tick.")
+        today = datetime.now(country_zone(shop.country)).date()
+        return dg.RunRequest(tags=range_tags(today, today), run_config=INBOX_ONLY)
+
+    return pushed
+
+
 def _missing(shop: Shop, state: State) -> str | None:
     """Why nothing can be read that leaves the whole lists out; None when it can."""
     missing = [name for name in _SNAPSHOTS if not state.lake.exists(shop.key, name)]
     if not missing:
         return None
     return (
-        f"{shop.key}: {' and '.join(missing)} were never read. Today's sales are read once the job "
+        f"{shop.key}: {' and '.join(missing)} were never read. Nothing else is read until the job "
         f"{sync_job_name(shop)} has run: wait for the night, or launch it by hand."
     )
 
 
 def _weekly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
-    return dg.ScheduleDefinition(
+    @dg.schedule(
         name=f"weekly_{identifier(shop)}",
         job=job,
         cron_schedule="45 4 * * 0",
         execution_timezone=str(country_zone(shop.country)),
         description="Every Sunday, after the night's sync: does ShopiMind hold what the till and the ledger say?",
+        default_status=_by_itself(shop),
     )
+    def weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        with _state() as state:
+            deferred = ShopRun(shop, state, run_id="schedule").deferred
+        return dg.SkipReason(deferred) if deferred else dg.RunRequest()
+
+    return weekly
+
+
+def _by_itself(shop: Shop) -> dg.DefaultScheduleStatus:
+    """Whether its schedules run without a person who turns them on: nobody watches webhooks install a shop."""
+    governed = shop.installation_id is not None
+    return dg.DefaultScheduleStatus.RUNNING if governed else dg.DefaultScheduleStatus.STOPPED
 
 
 @contextmanager
@@ -245,6 +306,7 @@ _UNDER_WAY = [
 ]
 DUE_ONLY = {"resources": {"connector": {"config": {"only_due": True, "wait_for_other_run": GIVES_WAY_IN}}}}
 BACKFILL = {"resources": {"connector": {"config": {"backfill": True}}}}
+INBOX_ONLY = {"resources": {"connector": {"config": {"inbox_only": True}}}}
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:

@@ -14,6 +14,8 @@ from connector.shopimind.provisioning import read_sources
 
 def check_shop(run: ShopRun) -> dict[str, Any]:
     """One shop's part of the document. `inactive` and `quota` say that a problem is a stop on purpose."""
+    if (deferred := run.deferred) is not None:
+        return {"shop": run.shop.key, "ok": False, "status": "inactive", "problems": [deferred], "stores": []}
     problems: list[str] = []
     stores: list[dict[str, Any]] = []
     stopped = None

@@ -26,7 +26,9 @@ from connector.cli_frame import (
     each_shop,
     tell_mistakes,
 )
+from connector.cli_receive import receive
 from connector.cli_refused import refused_app
+from connector.cli_webhooks import webhooks_app
 from connector.config import Shop
 from connector.delivery import entities
 
@@ -41,6 +43,8 @@ app = typer.Typer(
     "not active), 3 delivered, but some rows are refused, 0 everything is delivered.",
 )
 app.add_typer(refused_app, name="refused")
+app.command("receive")(receive)
+app.add_typer(webhooks_app, name="webhooks")
 
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 _TO_END = 8.0  # seconds from a signal to the end of the process, whatever server it waits for
@@ -179,10 +183,11 @@ def status(shops: ShopsFile = None, as_json: AsJson = False, shop: SomeShops = N
     """Where every shop stands: last run, delivered, refused, waiting, quota. Makes no call."""
 
     def work() -> tuple[dict[str, Any], int]:
-        _, chosen = chosen_shops(shops, shop)
-        from connector.status import status_of_shop
+        file, chosen = chosen_shops(shops, shop)
+        from connector.status import status_of_installations, status_of_shop
 
-        return {"ok": True, "exit_code": 0, "shops": each_shop(chosen, status_of_shop)}, 0
+        found = {"shops": each_shop(chosen, status_of_shop), "installations": status_of_installations(file)}
+        return {"ok": True, "exit_code": 0, **found}, 0
 
     carry_out(work, as_json, "show_status")
 

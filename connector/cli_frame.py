@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from connector.config import ConfigError, Shop, find_shops_file, load_shops
+from connector.config import ConfigError, Shop, find_shops_file, load_configuration
 from connector.delivery import entities
+from connector.shops import with_installed
 from connector.state.errors import StateError, StateMistake
 from connector.state.settings import check_settings
 
@@ -84,8 +85,9 @@ def _errors(mistake: ConfigError | Mistakes) -> list[dict[str, Any]]:
 
 def chosen_shops(file: Path | None, keys: list[str] | None) -> tuple[Path, list[Shop]]:
     path = find_shops_file(file)
-    shops = load_shops(path)
+    configuration = load_configuration(path)
     check_settings()
+    shops = with_installed(configuration, path)
     known = [shop.key for shop in shops]
     unknown = [key for key in keys or () if key not in known]
     if unknown:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -18,6 +18,7 @@ from connector.config_checks import (
     check_events,
     check_of_files,
     check_sign_in,
+    check_token,
     spoken_name,
     value_at,
 )
@@ -29,7 +30,6 @@ from connector.config_files import FilesAccount, is_website
 from connector.config_models import (
     DEFAULT_SHOPIMIND_URL,
     IDS_PER_SHOP,
-    POS_ACCOUNTS,
     Consent,
     Identifiers,
     Rules,
@@ -38,12 +38,15 @@ from connector.config_models import (
     system_of,
 )
 from connector.config_pos import HiboutikAccount, PosAccount
+from connector.config_receive import InstalledShops, Receive
+from connector.config_sentences import sentence, unknown_key
 from connector.config_values import FromEnvironment, Strict, check_address
 
 __all__ = [
     "DEFAULT_SHOPIMIND_URL",
     "IDS_PER_SHOP",
     "ConfigError",
+    "Configuration",
     "Consent",
     "CustomData",
     "CustomField",
@@ -51,16 +54,19 @@ __all__ = [
     "FilesAccount",
     "HiboutikAccount",
     "Identifiers",
+    "InstalledShops",
     "Mistake",
     "PosAccount",
+    "Receive",
     "Rules",
     "Shop",
     "ShopiMindAccount",
     "find_shops_file",
+    "load_configuration",
     "load_shops",
 ]
 
-SECRET_KEYS = frozenset({"access_token", "api_key", "oauth_token"})
+SECRET_KEYS = frozenset({"access_token", "api_key", "oauth_token", "webhook_secret"})
 SHOPS_VARIABLE = "CONNECTOR_SHOPS"
 SHOPIMIND_URL_VARIABLE = "SHOPIMIND_CORE_API_BASE"  # the name that the official SDK reads
 
@@ -101,8 +107,21 @@ def find_shops_file(explicit: Path | None, environ: Mapping[str, str] | None = N
     raise ConfigError([Mistake(source, f"there is no file {path} ({places})")])
 
 
+@dataclass(frozen=True)
+class Configuration:
+    """What a file says. `receive` is None where no webhooks are received."""
+
+    shops: list[Shop]
+    receive: Receive | None
+
+
 def load_shops(path: Path, environ: Mapping[str, str] | None = None) -> list[Shop]:
-    """The shops of a file, in its order, with `${NAME}` read from `environ` (default: the process's own environment).
+    """The shops that a file names, in its order; those that were installed by webhook are in `connector.shops`."""
+    return load_configuration(path, environ).shops
+
+
+def load_configuration(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
+    """Everything of a file, with `${NAME}` read from `environ` (default: the process's own environment).
 
     Raises `ConfigError` with every mistake of the file at once.
     """
@@ -111,10 +130,11 @@ def load_shops(path: Path, environ: Mapping[str, str] | None = None) -> list[Sho
         document = read_document(_read_text(path), SECRET_KEYS)
     except NotADocument as error:
         raise ConfigError([Mistake(str(path), error.message, error.line)], path) from None
+    receive = _receive_of(document, environ)
     shops = _shops_of(document, environ, path.absolute().parent)
     if document.mistakes:
         raise ConfigError(sorted(document.mistakes, key=lambda mistake: mistake.line or 0), path)
-    return shops
+    return Configuration(shops, receive)
 
 
 def _read_text(path: Path) -> str:
@@ -128,23 +148,45 @@ def _read_text(path: Path) -> str:
         raise NotADocument(f"cannot be read: {reason or type(error).__name__}", None) from None
 
 
+_RECEIVE: Place = ("receive",)
+
+
+def _receive_of(document: Document, environ: Mapping[str, str]) -> Receive | None:
+    raw = value_at(document.value, _RECEIVE)
+    if raw is None:
+        if isinstance(document.value, dict) and "receive" in document.value:
+            document.mistake(_RECEIVE, "is empty: give it a value or remove the key")
+        return None
+    raw = _expand(document, raw, _RECEIVE, environ, "receive", 1)
+    installed = value_at(raw, ("installed_shops",))
+    check_sign_in(document, value_at(installed, ("pos", "configs")), (*_RECEIVE, "installed_shops", "pos", "configs"))
+    check_consent(document, value_at(installed, ("rules",)), (*_RECEIVE, "installed_shops", "rules", "consent"))
+    if isinstance(installed, dict):
+        _take_shopimind_url(document, installed, environ, "shopimind_url")
+    return _validated(document, raw, _RECEIVE, Receive)
+
+
 def _shops_of(document: Document, environ: Mapping[str, str], folder: Path) -> list[Shop]:
     raw_shops = _list_of_shops(document)
+    receives = isinstance(document.value, dict) and "receive" in document.value
     shops: list[Shop] = []
     for index, raw in enumerate(raw_shops):
         place: Place = ("shops", index)
         if document.is_mistaken(place):
             continue
-        raw = raw_shops[index] = _expand(document, raw, place, environ, spoken_name(index, raw))
+        raw = raw_shops[index] = _expand(document, raw, place, environ, f"shop {spoken_name(index, raw)}", 2)
         if isinstance(raw, dict):
+            check_token(document, raw, place, receives=receives)
             check_sign_in(document, raw.get("pos"), (*place, "pos"))
             check_consent(document, raw.get("rules"), (*place, "rules", "consent"))
             check_events(document, raw, place)
             check_custom_data(document, raw.get("custom_data"), (*place, "custom_data"))
             check_of_files(document, raw, place)
-            _take_shopimind_url(document, raw.get("shopimind"), environ)
+            if raw.get("installation_id") is not None and raw.get("shopimind") is None:
+                raw["shopimind"] = {}
+            _take_shopimind_url(document, raw.get("shopimind"), environ, "base_url")
             _complete_files(raw, folder)
-        shop = _validated(document, raw, place)
+        shop = _validated(document, raw, place, Shop)
         if shop is not None:
             shops.append(shop)
     check_across(document, raw_shops)
@@ -158,14 +200,16 @@ def _list_of_shops(document: Document) -> list[Any]:
     if top is None:
         document.mistake(("shops",), "no shops: the file is empty", line=1)
     elif not isinstance(top, dict):
-        document.mistake((), "must be a mapping with one key, shops")
+        document.mistake((), "must be a mapping with the key shops")
     else:
         for key in top:
-            if key != "shops":
-                document.mistake((key,), _unknown_key(key, ["shops"]))
+            if key not in ("shops", "receive"):
+                document.mistake((key,), unknown_key(key, ["shops", "receive"]))
         shops = top.get("shops")
         if isinstance(shops, list) and shops:
             return shops
+        if not shops and value_at(top, ("receive", "installed_shops")) is not None:
+            return []  # they come by webhook
         if shops is None or shops == []:
             document.mistake(("shops",), "no shops: it must be a list with at least one shop")
         elif not document.is_mistaken(("shops",)):
@@ -176,12 +220,15 @@ def _list_of_shops(document: Document) -> list[Any]:
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def _expand(document: Document, value: Any, place: Place, environ: Mapping[str, str], shop: str) -> Any:
-    """The value with every `${NAME}` in it replaced. What a variable holds is taken as it is, never read again."""
+def _expand(document: Document, value: Any, place: Place, environ: Mapping[str, str], owner: str, depth: int) -> Any:
+    """The value with every `${NAME}` in it replaced. What a variable holds is taken as it is, never read again.
+
+    `owner` is what a message says needs it; its place is `depth` steps long.
+    """
     if isinstance(value, dict):
-        return {key: _expand(document, item, (*place, key), environ, shop) for key, item in value.items()}
+        return {key: _expand(document, item, (*place, key), environ, owner, depth) for key, item in value.items()}
     if isinstance(value, list):
-        return [_expand(document, item, (*place, index), environ, shop) for index, item in enumerate(value)]
+        return [_expand(document, item, (*place, index), environ, owner, depth) for index, item in enumerate(value)]
     if not isinstance(value, str) or "${" not in value:
         return value
     if "${" in _REFERENCE.sub("", value):
@@ -190,21 +237,21 @@ def _expand(document: Document, value: Any, place: Place, environ: Mapping[str, 
     names = dict.fromkeys(_REFERENCE.findall(value))
     unset = [f"{name} is {'empty' if name in environ else 'not set'}" for name in names if not environ.get(name)]
     if unset:
-        key = ".".join(str(step) for step in place[2:] if isinstance(step, int) or is_plain_key(step))
+        key = ".".join(str(step) for step in place[depth:] if isinstance(step, int) or is_plain_key(step))
         document.mistake(
-            place, f"the environment variable {' and '.join(unset)}; shop {shop} needs it for {key or 'itself'}"
+            place, f"the environment variable {' and '.join(unset)}; {owner} needs it for {key or 'itself'}"
         )
         return None
     return FromEnvironment(_REFERENCE.sub(lambda match: environ[match[1]], value))
 
 
-def _take_shopimind_url(document: Document, account: Any, environ: Mapping[str, str]) -> None:
+def _take_shopimind_url(document: Document, account: Any, environ: Mapping[str, str], key: str) -> None:
     """The environment's base URL, where the file names none. Empty counts as unset, as in the official SDK."""
     url = environ.get(SHOPIMIND_URL_VARIABLE)
-    if not url or not isinstance(account, dict) or "base_url" in account:
+    if not url or not isinstance(account, dict) or key in account:
         return
     try:
-        account["base_url"] = check_address(url)
+        account[key] = check_address(url)
     except ValueError as error:
         mistake = Mistake(SHOPIMIND_URL_VARIABLE, f"the environment variable {error}")
         if mistake not in document.mistakes:
@@ -223,11 +270,14 @@ def _complete_files(shop: dict[str, Any], folder: Path) -> None:
         shop["rules"] = {**rules, "product_link": f"{pos['website'].rstrip('/')}/?product_id={{product_id}}"}
 
 
-def _validated(document: Document, raw: Any, place: Place) -> Shop | None:
+_Model = TypeVar("_Model", bound=Strict)
+
+
+def _validated(document: Document, raw: Any, place: Place, model: type[_Model]) -> _Model | None:
     try:
-        return Shop.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
+        details: list[ErrorDetails] = error.errors(include_url=False, include_input=False)
     for detail in details:
         steps = detail["loc"]
         if steps[:1] == ("pos",):  # pydantic names the account's system as a step of its own
@@ -235,76 +285,5 @@ def _validated(document: Document, raw: Any, place: Place) -> Shop | None:
         where = (*place, *steps)
         # a default that is made from other keys is not made when one of them is a mistake, which is told anyway
         if detail["type"] != "default_factory_not_called" and not document.is_mistaken(where):
-            document.mistake(where, _sentence(detail, value_at(raw, steps)))
+            document.mistake(where, sentence(detail, value_at(raw, steps), model))
     return None
-
-
-_SENTENCES = {
-    "missing": "is missing",
-    "string_type": "must be text",
-    "string_unicode": "must be text of Unicode characters",
-    "int_type": "must be a whole number",
-    "greater_than": "must be more than {gt}",
-    "less_than_equal": "must be at most {le}",
-    "bool_type": "must be true or false",
-    "tuple_type": "must be a list: each entry starts with '- '",
-    "model_type": "must be a mapping (lines of key: value)",
-    "too_short": "must not be empty",
-}
-
-
-def _sentence(detail: ErrorDetails, value: Any) -> str:
-    """What pydantic found, for a person, without the value."""
-    kind, context = detail["type"], detail.get("ctx", {})
-    if kind == "value_error":
-        return str(context["error"])
-    if kind == "extra_forbidden":
-        return _unknown_key(str(detail["loc"][-1]), _known_keys(detail["loc"][:-1]))
-    if value is None and kind != "missing":
-        return "is empty: give it a value or remove the key"
-    if kind == "literal_error":
-        if detail["loc"][-1] == "system":
-            return "must be " + " or ".join(POS_ACCOUNTS)
-        sentence = "must be " + _one_of(re.findall(r"'([^']*)'", context["expected"]))
-    else:
-        sentence = _SENTENCES.get(kind, "is not a valid value").format(**context)
-    if isinstance(value, bool):
-        sentence += " (YAML reads unquoted yes, no, on, off, true and false as a truth value)"
-    elif kind == "string_type" and not isinstance(value, dict | list):
-        sentence += " (YAML reads it as a number or a date; quotes make it text)"
-    return sentence
-
-
-def _one_of(choices: list[str]) -> str:
-    return f"one of: {', '.join(choices)}" if len(choices) > 1 else choices[0]
-
-
-def _known_keys(steps: tuple[str | int, ...]) -> list[str]:
-    """The keys of the mapping that pydantic's steps lead to."""
-    model: type[Strict] = Shop
-    for step in steps:
-        if isinstance(step, str):  # the others are places in a list
-            model = POS_ACCOUNTS.get(step) or _model_under(model, step) or model
-    return list(model.model_fields)
-
-
-def _model_under(model: type[Strict], key: str) -> type[Strict] | None:
-    """The class of the mapping under a key; None where that is decided by the next step (an account's system)."""
-    found = list(_models_in(model.model_fields[key].annotation)) if key in model.model_fields else []
-    return found[0] if len(found) == 1 else None
-
-
-def _models_in(annotation: Any) -> Iterator[type[Strict]]:
-    if isinstance(annotation, type) and issubclass(annotation, Strict):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models_in(part)
-
-
-def _unknown_key(key: str, known: list[str]) -> str:
-    if not is_plain_key(key):
-        return f"has an unknown key (a space may be missing after ':'); the keys here are {', '.join(known)}"
-    nearest = difflib.get_close_matches(key.lower().replace("-", "_"), known, n=1, cutoff=0.7)
-    return (
-        f"unknown key; did you mean {nearest[0]}?" if nearest else f"unknown key; the keys here are {', '.join(known)}"
-    )

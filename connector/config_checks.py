@@ -53,6 +53,26 @@ def check_sign_in(document: Document, pos: Any, place: Path) -> None:
         document.mistake((*place, "login"), "is missing: give login and api_key, or oauth_token")
 
 
+_EMPTY = "is empty: give it a value or remove the key"
+
+
+def check_token(document: Document, raw: Mapping[str, Any], place: Path, *, receives: bool) -> None:
+    """The access token is in the file, or comes by webhook for the installation that the shop names."""
+    account = raw.get("shopimind")
+    in_file = isinstance(account, dict) and _is_given(document, account, (*place, "shopimind"), "access_token")
+    governed = _is_given(document, raw, place, "installation_id")
+    if governed and in_file:
+        document.mistake(
+            (*place, "installation_id"), "the token of an installation comes by webhook: remove shopimind.access_token"
+        )
+    elif governed and not receives:
+        document.mistake((*place, "installation_id"), "needs the section receive, which takes ShopiMind's webhooks")
+    elif not governed and account is None:
+        document.mistake((*place, "shopimind"), _EMPTY if "shopimind" in raw else "is missing")
+    elif not governed and isinstance(account, dict) and not in_file:
+        document.mistake((*place, "shopimind", "access_token"), _EMPTY if "access_token" in account else "is missing")
+
+
 def check_consent(document: Document, rules: Any, place: Path) -> None:
     """Exactly one carrier of the customers' consent, when the rule is there."""
     consent = rules.get("consent") if isinstance(rules, dict) else None
@@ -108,6 +128,7 @@ class _Claim:
 
     name: str
     key: str | None
+    installation_id: str | None
     token: str | None
     prefix: str | None
     label: str | None
@@ -124,6 +145,7 @@ def _claim(document: Document, index: int, raw: Any) -> _Claim:
     return _Claim(
         name=spoken_name(index, raw),
         key=sound(str, "key"),
+        installation_id=sound(str, "installation_id"),
         token=sound(str, "shopimind", "access_token"),
         prefix=sound(str, "identifiers", "prefix"),
         label=sound(str, "label"),
@@ -155,6 +177,8 @@ def check_across(document: Document, raw_shops: list[Any]) -> None:
 def _clashes(claim: _Claim, other: _Claim) -> Iterator[tuple[Path, str]]:
     if claim.key is not None and claim.key == other.key:
         yield ("key",), "another shop above has this key; every shop needs its own"
+    if claim.installation_id is not None and claim.installation_id == other.installation_id:
+        yield ("installation_id",), f"shop {other.name} has this installation; every shop needs its own"
     if claim.token is None or claim.token != other.token:
         return
     under = f"shop {other.name} has the same access token"

@@ -7,31 +7,18 @@ import string
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-import pycountry
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
 from connector.config_custom_data import CustomDataList
 from connector.config_events import EventList
 from connector.config_files import FilesAccount
 from connector.config_pos import HiboutikAccount
-from connector.config_values import Address, Day, Secret, Strict, Text, WholeNumber, host_of, matching
+from connector.config_values import Address, Country, Day, Lang, Secret, Strict, Text, WholeNumber, host_of, matching
 
 HIGHEST_ID = 2**31 - 1  # the largest integer id that ShopiMind is given
 IDS_PER_SHOP = 100_000_000  # a shop owns offset .. offset + 99,999,999
 
 DEFAULT_SHOPIMIND_URL = "https://core.shopimind.com"
-
-
-def _check_lang(value: str) -> str:
-    if not re.fullmatch(r"[a-z]{2}", value) or pycountry.languages.get(alpha_2=value) is None:
-        raise ValueError("must be an ISO 639-1 language: two lower-case letters, like fr")
-    return str(value)
-
-
-def _check_country(value: str) -> str:
-    if not re.fullmatch(r"[A-Z]{2}", value) or pycountry.countries.get(alpha_2=value) is None:
-        raise ValueError("must be an ISO 3166 alpha-2 country: two capital letters, like FR")
-    return str(value)
 
 
 def _check_product_link(value: str) -> str:
@@ -55,7 +42,8 @@ def _check_not_future(value: date) -> date:
     return value
 
 
-def _check_offset(value: int) -> int:
+def check_offset(value: int) -> int:
+    """An offset whose whole range of ids is allowed. Raises `ValueError`."""
     if value < 0:
         raise ValueError("must be 0 or more")
     if value + IDS_PER_SHOP - 1 > HIGHEST_ID:
@@ -70,7 +58,8 @@ def _none_word(value: Any) -> Any:
     return None if value == "none" else value
 
 
-def _empty_mapping(value: Any) -> Any:
+def empty_mapping(value: Any) -> Any:
+    """A key that is there without a value counts as an empty mapping."""
     return {} if value is None else value
 
 
@@ -103,11 +92,13 @@ class Identifiers(Strict):
     """How the shop's ids are kept apart from everyone else's in ShopiMind."""
 
     prefix: Annotated[str, matching(r"[A-Za-z0-9_-]{1,16}", "must be 1 to 16 letters, digits, '_' or '-'")]
-    offset: Annotated[WholeNumber, AfterValidator(_check_offset)]
+    offset: Annotated[WholeNumber, AfterValidator(check_offset)]
 
 
 class ShopiMindAccount(Strict):
-    access_token: Secret
+    """A loaded shop has a token, unless it names an `installation_id`: then the webhook brings it."""
+
+    access_token: Secret | None = None
     base_url: Address = DEFAULT_SHOPIMIND_URL
 
 
@@ -130,16 +121,17 @@ class Shop(Strict):
 
     key: Annotated[str, matching(r"[a-z0-9-]{1,40}", "must be 1 to 40 lower-case letters, digits or '-'")]
     label: Text
-    lang: Annotated[str, AfterValidator(_check_lang)]
-    country: Annotated[str, AfterValidator(_check_country)] = "FR"
-    shopimind: ShopiMindAccount
+    lang: Lang
+    country: Country = "FR"
+    installation_id: Text | None = None  # ShopiMind's webhooks about this installation govern the shop
+    shopimind: Annotated[ShopiMindAccount, BeforeValidator(empty_mapping)] = ShopiMindAccount()
     pos: Annotated[
         Annotated[HiboutikAccount, Tag("hiboutik")] | Annotated[FilesAccount, Tag("files")], Discriminator(system_of)
     ]
     identifiers: Identifiers
     # None: 365 days before the first sync, remembered from then on
     first_day: Annotated[Day, AfterValidator(_check_not_future)] | None = None
-    rules: Annotated[Rules, BeforeValidator(_empty_mapping)] = Rules()
+    rules: Annotated[Rules, BeforeValidator(empty_mapping)] = Rules()
     # none unless asked for: an event can start a campaign
     events: EventList = ()
     custom_data: CustomDataList = ()  # definitions beside pos_profile

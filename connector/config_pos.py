@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from connector.config_values import Address, Secret, Strict, Text, WholeNumber, matching
 
@@ -12,6 +13,12 @@ from connector.config_values import Address, Secret, Strict, Text, WholeNumber, 
 def _check_login(value: str) -> str:
     if ":" in value:
         raise ValueError("must not contain ':' (it ends the login in HTTP basic authentication)")
+    return value
+
+
+def _check_path_secret(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16,128}", value.get_secret_value()):
+        raise ValueError("must be 16 to 128 letters, digits, '_' or '-': it is a part of an address")
     return value
 
 
@@ -53,6 +60,8 @@ class HiboutikAccount(PosAccount):
     calls_for_others: Annotated[WholeNumber, AfterValidator(_check_calls_for_others)] = Field(
         default_factory=lambda data: int(data.get("monthly_calls", 0)) // 10
     )
+    # a part of the address that the till pushes its sales to; None: no such
+    webhook_secret: Annotated[SecretStr, AfterValidator(_check_path_secret)] | None = None
 
     @property
     def state_key(self) -> str:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import pycountry
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from connector.http import check_base_url
@@ -44,6 +45,18 @@ def _check_secret(value: SecretStr) -> SecretStr:
             "has a character that no token has: white space, a line break, a control or non-ASCII character"
         )
     return value
+
+
+def _check_lang(value: str) -> str:
+    if not re.fullmatch(r"[a-z]{2}", value) or pycountry.languages.get(alpha_2=value) is None:
+        raise ValueError("must be an ISO 639-1 language: two lower-case letters, like fr")
+    return str(value)
+
+
+def _check_country(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}", value) or pycountry.countries.get(alpha_2=value) is None:
+        raise ValueError("must be an ISO 3166 alpha-2 country: two capital letters, like FR")
+    return str(value)
 
 
 def check_address(value: str) -> str:
@@ -90,6 +103,8 @@ Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 Address = Annotated[str, AfterValidator(check_address)]
 WholeNumber = Annotated[int, BeforeValidator(_read_whole_number), Field(strict=True)]
 Flag = Annotated[bool, BeforeValidator(_read_flag), Field(strict=True)]
+Lang = Annotated[str, AfterValidator(_check_lang)]
+Country = Annotated[str, AfterValidator(_check_country)]
 Day = Annotated[date, BeforeValidator(_read_day)]
 
 

@@ -94,6 +94,14 @@ def show_status(document: dict[str, Any]) -> None:
             known = f"{past['done']} of {past['known']} known days with sales are there; "
             out.print(f"history, per store: {known}{past['left']} days are due, from {past['from']} on")
         _say_shop(shop)
+    if document["installations"]:
+        table = _table("installations, as ShopiMind's webhooks left them", ["id", "shop", "state", "since"])
+        for each in document["installations"]:
+            table.add_row(each["installation_id"], _text(each["shop"]), each["state"], each["since"][:19])
+        out.print(table)
+        for each in document["installations"]:
+            if each["problem"]:
+                out.print(f"  {each['installation_id']}: {each['problem']}", markup=False, style="yellow")
 
 
 def _say_event(event: dict[str, Any]) -> None:
@@ -116,6 +124,22 @@ def show_check(document: dict[str, Any]) -> None:
         )
         for problem in shop["problems"]:
             out.print(f"  - {problem}", markup=False, soft_wrap=True)
+
+
+def show_webhooks(document: dict[str, Any]) -> None:
+    """What every till pushes, and where to."""
+    for shop in document["shops"]:
+        table = _table(f"{shop['shop']}: webhooks", ["id", "ours", "label", "action", "store", "async", "address"])
+        for row in shop["webhooks"]:
+            store = "all" if row["store_id"] is None else str(row["store_id"])
+            yes = ["yes" if row[name] else "no" for name in ("ours", "async")]
+            table.add_row(str(row["webhook_id"]), yes[0], row["label"], row["action"], store, yes[1], row["address"])
+        out.print(table)
+        done = [f"{shop[name]} {name}" for name in ("registered", "unchanged", "removed") if name in shop]
+        if done:
+            out.print(", ".join(done))
+        if shop["message"]:
+            out.print(f"  - {shop['message']}", markup=False, soft_wrap=True)
 
 
 def show_refused(document: dict[str, Any]) -> None:
@@ -227,7 +251,7 @@ def _say_shop(shop: dict[str, Any]) -> None:
 
 def _table(title: str, columns: Sequence[str], wrapping: Sequence[str] = ("entity",)) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    words = {"entity", "store", "shop", "id", "reason", "since", "last delivery", ""}
+    words = {"entity", "store", "shop", "state", "id", "reason", "since", "last delivery", ""}
     for column in columns:
         table.add_column(column, justify="left" if column in words else "right", no_wrap=column not in wrapping)
     return table

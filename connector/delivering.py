@@ -43,6 +43,7 @@ def deliver_sources(run: ShopRun) -> Counts:
     A 401 ends it with everything failed and the installation marked inactive: the one call by which a run asks.
     """
     run.refused.reseal()
+    run.inbox.reseal()
     wanted = wanted_sources(run.shop, run.ctx)
     counts = Counts(read=len(wanted))
     try:

@@ -81,9 +81,11 @@ def current_customers(listed: Iterable[pa.Table], new: Iterable[pa.Table]) -> It
 
 
 def list_is_whole(run: ShopRun, name: str) -> bool:
-    """Whether every row of that list of the till ("products", "customers", ...) was seen, by this run where it reads it at
-    intervals: nothing counts as gone from a list that was not read."""
+    """Whether this run looks at every row of that list of the till ("products", "customers", ...), and the last pass over it
+    saw them all; by this run itself where it is read at intervals: nothing counts as gone from a list that was not read."""
     if name in run.till.incomplete_lists or (name in reading_passes.LISTS and name not in run.passes):
+        return False
+    if name == "customers" and run.customers_touched is not None:
         return False
     return name != "customers" or run.memory.recall(_partial(run)) != "yes"
 

@@ -34,7 +34,7 @@ from connector.reconciliation_source import (
     wanted_records,
 )
 from connector.shop_definitions import wanted_definition
-from connector.shop_run import SYNC_LEASE, ShopRun
+from connector.shop_run import SYNC_LEASE, NotActivated, ShopRun
 from connector.shopimind.envelope import InstallationInactive, ShopiMindError
 from connector.shopimind.planning import is_active, plan_definition, source_id
 from connector.shopimind.provisioning import read_definitions, read_sources
@@ -154,6 +154,8 @@ def reconcile_shop(
         look.at_shopimind()
         look.at_the_till()
         look.compare()
+    except NotActivated as error:
+        run.stop_reasons["inactive"] = str(error)
     except InstallationInactive as error:
         run.stop_reasons["inactive"] = (
             f"{error}. The installation is not active, so nothing was compared: activate the integration in ShopiMind, "

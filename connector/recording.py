@@ -30,7 +30,7 @@ def record_products(run: ShopRun, products: Iterable[pa.Table], stock: Iterable[
 
 def record_customers(run: ShopRun, customers: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """`RECORDS` of the customers, with their home stores as far as sales were read."""
-    for rows in customers:
+    for rows in _touched(run, customers):
         yield map_customers(run.ctx, rows, _facts(run, rows))
 
 
@@ -41,7 +41,7 @@ def record_profiles(
 
     `assume_delivered` takes the customers that a sync would deliver for delivered, as a plan does.
     """
-    for rows, facts, delivered in known_customers(run, customers, assume_delivered=assume_delivered):
+    for rows, facts, delivered in known_customers(run, _touched(run, customers), assume_delivered=assume_delivered):
         yield map_profiles(run.ctx, rows, facts, delivered)
 
 
@@ -112,6 +112,16 @@ def _read_again(run: ShopRun, day: str, sales: pa.Table, unknown: set[int]) -> N
 def _stores_read(run: ShopRun, day: str) -> list[int] | None:
     """The stores whose sales of that day this run has read; None when it reads no sales and takes the lake's."""
     return None if run.read_pairs is None else run.read_pairs.get(day, [])
+
+
+def _touched(run: ShopRun, customers: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows of the customers whom this run looks at: all, or those whom the pushed sales name."""
+    if run.customers_touched is None:
+        yield from customers
+        return
+    touched = pa.array(sorted(run.customers_touched), pa.int64())
+    for rows in customers:
+        yield rows.filter(pc.is_in(rows["customer_id"], value_set=touched))
 
 
 def _facts(run: ShopRun, rows: pa.Table) -> dict[int, CustomerFacts]:

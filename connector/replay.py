@@ -213,7 +213,7 @@ class _Replay:
 
     def _ask_whether_active(self) -> None:
         """Of an installation that was not active, one call asks whether it is now, before several carry records."""
-        if self.run.installation.status() == "active":
+        if self.run.installation.status() == "active" and self.run.deferred is None:
             return
         try:
             read_sources(self.run.crm)

@@ -25,6 +25,7 @@ from connector.mapping.edition import edition
 from connector.pos.protocol import PointOfSale, QuotaReached
 from connector.pos.systems import open_point_of_sale
 from connector.shopimind.client import ShopiMind
+from connector.shopimind.envelope import ApiError, Envelope, InstallationInactive
 from connector.state.calls import STORES, TIME_ZONE, MonthlyCalls
 from connector.state.database import Database, open_database
 from connector.state.days import Days
@@ -36,19 +37,40 @@ from connector.state.memory import Memory
 from connector.state.run_log import RunLog
 from connector.state.sales_read import SalesRead
 from connector.state.sealing import Sealer
+from connector.state.till_inbox import TillInbox
 from connector.state.turnover import Turnover
 from connector.state.way import BACKFILL_LEASE, HISTORY_LEASE
+from connector.state.webhook_installations import LifecycleState, lifecycle_state
 
 SYNC_LEASE = "sync"  # one run at a time over a shop
 DEFAULT_HISTORY = timedelta(days=365)
 _NEVER_REACHED = 1_000_000  # the monthly calls of a till that costs none: its count stays at zero
 HISTORY_SLICE = 31  # days that one backfill reads at most
 
+# What is said of an installation that the webhooks left in this state.
+_DEFERRED: dict[LifecycleState | None, str] = {
+    None: "has not been heard of: ShopiMind has sent no webhook about it",
+    "installed": "is not activated yet",
+    "deactivated": "is deactivated",
+    "uninstalled": "is uninstalled",
+}
+
 Progress = Callable[[str, int, int | None], None]  # what, how many done, of how many (None: unknown)
 
 
 def no_progress(what: str, done: int, total: int | None) -> None:
     """Nobody watches."""
+
+
+class NotActivated(InstallationInactive):
+    """ShopiMind's webhooks have not activated the shop's installation, or not again: nothing was asked of anybody."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("installation", Envelope(False, 0, None, ApiError(reason, "NOT_ACTIVATED", False, 0)))
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class Stopped(Exception):
@@ -78,6 +100,7 @@ class ShopRun:
     """One shop's clients, state and progress during one run. `close` gives the connections back.
 
     `full` ignores the ledger. `only_due` reads only those of the asked days that are not complete or within the look-back.
+    `inbox_only` reads none, and delivers what the till has pushed.
     `dry` is for a plan: nothing is sent, and neither the run log nor the days say that anything was.
     `backfill` reads nothing that every sync reads: the next days that are due of the history, whatever days are asked.
     """
@@ -90,6 +113,7 @@ class ShopRun:
     only: Collection[str] = ()  # the entities that were asked for by name; none: all of them
     dry: bool = False
     backfill: bool = False
+    inbox_only: bool = False
     in_flight: int = 8
     clock: Callable[[], float] = time.time
     progress: Progress = no_progress
@@ -105,6 +129,9 @@ class ShopRun:
     )  # (store, day) that was over when it was last read, and said something else then
     history_until: float | None = None  # by `time.monotonic`, when no older day is asked for any more
     passes: dict[str, int] = field(default_factory=dict)  # the lists that this run has read to their end -> pages
+    pushed_pairs: set[tuple[int, str]] = field(default_factory=set)  # (store, day) with sales that the till has pushed
+    inbox_taken: list[str] = field(default_factory=list)  # the messages that they came in
+    customers_touched: set[int] | None = None  # the only customers whom this run looks at; None: all
     new_customers_read: bool = False  # whether customers that are newer than the list of customers were looked up
     needs_misc_product: bool = False  # an order of this run has a line without product
     new_stores: set[int] = field(default_factory=set)  # stores that the run before did not know
@@ -120,6 +147,7 @@ class ShopRun:
         self.turnover = Turnover(db, key)
         self.installation = Installation(db, key, clock=self.clock)
         self.log = RunLog(db)
+        self.inbox = TillInbox(db, key, self.state.sealer, clock=self.clock)
         pos = self.shop.pos
         self.memory = Memory(db, pos.state_key)
         self.calls = MonthlyCalls(
@@ -138,13 +166,16 @@ class ShopRun:
 
     @cached_property
     def till(self) -> PointOfSale:
-        """The account's till, every call of which is counted."""
+        """The account's till, every call of which is counted. Raises `NotActivated`."""
+        self._check_activated()
         return open_point_of_sale(self.shop.pos, self.shop.rules, self.calls, self.memory)
 
     @cached_property
     def crm(self) -> ShopiMind:
-        """The shop's ShopiMind installation."""
+        """The shop's ShopiMind installation. Raises `NotActivated`."""
+        self._check_activated()
         account = self.shop.shopimind
+        assert account.access_token is not None  # an activated installation has one, and a run reads its shop anew
         return ShopiMind(account.access_token.get_secret_value(), account.base_url, requests_in_flight=self.in_flight)
 
     @cached_property
@@ -168,6 +199,28 @@ class ShopRun:
         for name in ("till", "crm"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+    @property
+    def deferred(self) -> str | None:
+        """Why no call may be made for the shop: what the webhooks of its installation say. None when one may.
+
+        Asked each time: a webhook may come while a process runs.
+        """
+        installation = self.shop.installation_id
+        if installation is None:
+            return None
+        state = lifecycle_state(self.state.db, installation)
+        if state == "activated":
+            return None
+        return (
+            f"shop {self.shop.key} waits: its installation {installation} {_DEFERRED[state]}. Nothing was asked of the till or "
+            "of ShopiMind; everything is delivered once it is activated."
+        )
+
+    def _check_activated(self) -> None:
+        if (reason := self.deferred) is not None:
+            self.stop_reasons.setdefault("inactive", reason)
+            raise NotActivated(reason)
 
     @property
     def inactive(self) -> bool:
@@ -238,8 +291,9 @@ class ShopRun:
         return {day: stores for day, stores in wanted.items() if stores}
 
     def days_beyond(self) -> set[str]:
-        """The days that were read and lie outside those that the run was asked for: of a new store, or of a backfill."""
-        return set(self.read_pairs or {}) if self.backfill else self.days_of_new_stores()
+        """Days that may lie outside those that the run was asked for: of a new store, of a backfill, of a pushed sale."""
+        read = set(self.read_pairs or {}) if self.backfill else self.days_of_new_stores()
+        return read | {day for _, day in self.pushed_pairs}
 
     def is_live(self, store_id: int, day: str) -> bool:
         """Whether a sale of that day is news: all others are history, and nothing may be triggered for them."""
@@ -277,7 +331,7 @@ class ShopRun:
         except QuotaReached as stop:
             self.stop_reasons.setdefault("quota", str(stop))
             raise
-        except Stopped:
+        except (Stopped, NotActivated):
             raise
         except Exception as error:
             self.problems.append(f"{what}: {error}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from connector.config import load_configuration
 from connector.delivery import entities
 from connector.delivery.ledger import Held
 from connector.delivery.outbox import Drop
@@ -14,10 +16,32 @@ from connector.delivery.provisioned import known_event_types, known_sources
 from connector.due_days import recent_from, today
 from connector.quota import quota_outlook
 from connector.report import store_currencies
-from connector.shop_run import SYNC_LEASE, ShopRun
+from connector.shop_run import SYNC_LEASE, ShopRun, State
 from connector.state.leases import living_holder
+from connector.state.webhook_installations import WebhookInstallations
 
 Place = tuple[str, int | None]  # entity, and the store of an order
+
+
+def status_of_installations(file: Path) -> list[dict[str, Any]]:
+    """What ShopiMind's webhooks said of every installation; `problem` is why one that is activated makes no shop."""
+    if load_configuration(file).receive is None:
+        return []
+    state = State.open()
+    try:
+        found = WebhookInstallations(state.db, state.sealer).all()
+    finally:
+        state.close()
+    return [
+        {
+            "installation_id": each.installation_id,
+            "shop": each.shop,
+            "state": each.state,
+            "since": datetime.fromtimestamp(each.since, UTC).isoformat(),
+            "problem": each.problem,
+        }
+        for each in found
+    ]
 
 
 def status_of_shop(run: ShopRun) -> dict[str, Any]:
@@ -51,7 +75,7 @@ def status_of_shop(run: ShopRun) -> dict[str, Any]:
     return {
         "shop": run.shop.key,
         "status": _status(run, last),
-        "message": last["message"] if last else None,
+        "message": run.deferred or (last["message"] if last else None),
         "last_run": datetime.fromtimestamp(last["started_at"], UTC).isoformat() if last else None,
         "days_waiting": _days_waiting(run),
         "history": history(run),
@@ -96,6 +120,8 @@ def _events(run: ShopRun) -> list[dict[str, Any]]:
 
 
 def _status(run: ShopRun, last: dict[str, Any] | None) -> str:
+    if run.deferred:
+        return "inactive"
     if last is None:
         return "never"
     if last["status"] is None:  # the run has not ended: it goes on, or its process died

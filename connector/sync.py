@@ -16,8 +16,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from connector.config import ConfigError, load_shops
+from connector.config import ConfigError
 from connector.outcome import exit_code
+from connector.shops import known_shops
 from connector.state.errors import StateError
 from connector.sync_request import SyncRequest
 
@@ -149,7 +150,7 @@ def _left_behind(request: SyncRequest, message: str) -> tuple[str, Report]:
     from connector.report import shop_report
     from connector.shop_run import ShopRun, State
 
-    shop = next(shop for shop in load_shops(request.shops_file) if shop.key == request.shop)
+    shop = next(shop for shop in known_shops(request.shops_file) if shop.key == request.shop)
     state = State.open()
     try:
         last = ShopRun(shop, state, run_id="none").log.last_run(shop.key)

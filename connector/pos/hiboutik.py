@@ -16,6 +16,7 @@ from connector.pos import hiboutik_rows as wire
 from connector.pos import rows
 from connector.pos.hiboutik_calls import HiboutikCalls, RightMissing
 from connector.pos.hiboutik_consent import ConsentRule
+from connector.pos.hiboutik_credentials import credentials
 from connector.pos.hiboutik_lists import claimed_rows, listing, one
 from connector.pos.hiboutik_sales import SalesReader
 from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale, PosError, QuotaReached, SaleNeeds
@@ -36,7 +37,7 @@ class Hiboutik(PointOfSale):
 
     Credentials are a login with its API key, or an OAuth token. Every call, tries again included, is spent from
     `counter` before it is made. After the till refused the credentials, or the quota is reached, nothing more is sent;
-    after it refused a right, nothing more that needs that right.
+    after it refused a right, nothing more that needs that right. `once_within` is that of `HiboutikCalls`.
     """
 
     def __init__(
@@ -51,11 +52,12 @@ class Hiboutik(PointOfSale):
         counter: CallCounter,
         memory: AccountMemory,
         calls_in_flight: int = 5,
+        once_within: float | None = None,
     ) -> None:
         self.account = account
         self.warnings: list[str] = []
         self.incomplete_lists: set[str] = set()
-        authorization, basic = _credentials(login, api_key, oauth_token)
+        authorization, basic = credentials(login, api_key, oauth_token)
         self._calls = HiboutikCalls(
             account,
             base_url,
@@ -63,6 +65,7 @@ class Hiboutik(PointOfSale):
             basic=basic,
             counter=counter,
             calls_in_flight=calls_in_flight,
+            once_within=once_within,
         )
         self._consent = ConsentRule(consent, self._calls, self._warn)
         self._sales = SalesReader(self._calls, memory, self._warn)
@@ -208,21 +211,3 @@ class Hiboutik(PointOfSale):
         if sentence not in self.warnings:
             self.warnings.append(sentence)
             log.warning(sentence)
-
-
-def _credentials(
-    login: str | None, api_key: SecretStr | str | None, oauth_token: SecretStr | str | None
-) -> tuple[dict[str, str], tuple[str, str] | None]:
-    """Headers and basic-auth pair. Raises `ValueError` when neither kind is complete or a token cannot be sent."""
-    token, key = _plain(oauth_token), _plain(api_key)
-    if token:
-        if not (token.isascii() and token.isprintable()):
-            raise ValueError("oauth_token has characters that an HTTP header cannot carry (a line break?)")
-        return {"authorization": f"Bearer {token}"}, None
-    if not login or not key:
-        raise ValueError("neither login with api_key, nor oauth_token is given")
-    return {}, (login, key)
-
-
-def _plain(secret: SecretStr | str | None) -> str | None:
-    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret

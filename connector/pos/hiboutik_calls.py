@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import sleep
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from connector.http import RETRY_AFTER_LIMIT, Answer, HttpClient, RetryPolicy, TransportFailure
+from connector.http import NEVER, RETRY_AFTER_LIMIT, TIMEOUT, Answer, HttpClient, RetryPolicy, TransportFailure
 from connector.pos.protocol import CallCounter, CallsKept, PosAccessDenied, PosError, PosUnavailable, QuotaReached
 
 RETRIES = RetryPolicy(
@@ -30,6 +30,7 @@ _RIGHTS = (
     ("/products_sold", "the Sales tab and the summaries, scopes read_sales and read_reports"),
     ("/closed_sales", "the Sales tab with validated sales, scope read_sales"),
     ("/sales", "the Sales tab with validated sales, scope read_sales"),
+    ("/webhooks", "the settings right (API and webhooks), scope write_settings"),
     ("/reports", "the summaries, scope read_reports"),
     ("/customer", "the Customers tab, scope read_customers"),
     ("", "the Products tab, scope read_products"),  # products, categories, brands
@@ -56,12 +57,22 @@ class Reply:
     content_range: str
 
 
+@dataclass(frozen=True)
+class _Request:
+    what: str  # as an error names it
+    method: str
+    path: str
+    params: Mapping[str, int]
+    form: bytes | None = None
+
+
 class HiboutikCalls:
-    """GET requests to one account. Safe to share between threads.
+    """Requests to one account, all of them GET but for those about its webhooks. Safe to share between threads.
 
     After the first 401 or exhausted quota (ours or the till's) nothing more is sent: every later call raises that same
     error. After a 403 that holds for the kind of address (of that store, where it names one); the others are still
-    asked. At most `calls_in_flight` requests are open at any time.
+    asked. At most `calls_in_flight` requests are open at any time. With `once_within` (seconds) a call has no longer than
+    that, and nothing is tried again: somebody waits for the answer.
     """
 
     def __init__(
@@ -73,8 +84,10 @@ class HiboutikCalls:
         basic: tuple[str, str] | None,
         counter: CallCounter,
         calls_in_flight: int,
+        once_within: float | None = None,
     ) -> None:
         self.account = account
+        self._once = once_within is not None
         secrets = (
             [basic[1]] if basic is not None else [value.removeprefix("Bearer ") for value in authorization.values()]
         )
@@ -90,6 +103,7 @@ class HiboutikCalls:
             headers={"accept": "application/json", **authorization},
             auth=basic,
             connections=calls_in_flight,
+            timeout=once_within or TIMEOUT,
             before_attempt=self._before_attempt,
         )
 
@@ -110,10 +124,11 @@ class HiboutikCalls:
         `stop_without_right=False` does not remember a 403: for finding out which rights are missing.
         """
         what = f"Hiboutik account {self.account}: GET {path}" + ("" if page is None else f"?p={page}")
-        for attempt in range(UNREADABLE_RETRIES + 1):
+        tries = 1 if self._once else UNREADABLE_RETRIES + 1
+        for attempt in range(tries):
             if attempt:
                 sleep(UNREADABLE_PAUSE)
-            answer = self._answer(what, path, {} if page is None else {"p": page})
+            answer = self._answer(_Request(what, "GET", path, {} if page is None else {"p": page}))
             if not answer.ok:
                 self._refuse(what, path, answer, stop_without_right)
             try:
@@ -125,35 +140,49 @@ class HiboutikCalls:
                     f"{what}: answered HTML instead of JSON: is base_url right? Nothing of it was used."
                 )
         raise PosError(
-            f"{what}: the answer is not JSON ({len(body)} bytes, cut off or damaged), asked {UNREADABLE_RETRIES + 1} "
+            f"{what}: the answer is not JSON ({len(body)} bytes, cut off or damaged), asked {tries} "
             "times. Nothing of it was used; the next run asks again."
         )
 
-    def _answer(self, what: str, path: str, params: Mapping[str, int]) -> Answer:
+    def write(self, method: str, path: str, fields: Mapping[str, str]) -> Any:
+        """The JSON answer to a POST with these form fields, or to a DELETE; None where it is not JSON.
+
+        It is sent once: a write whose answer was lost may have happened, so whoever writes reads first. Raises as `get`.
+        """
+        what = f"Hiboutik account {self.account}: {method} {path}"
+        answer = self._answer(_Request(what, method, path, {}, urlencode(fields).encode()))
+        if not answer.ok:
+            self._refuse(what, path, answer, stop_without_right=False)
+        try:
+            return answer.json()
+        except ValueError:
+            return None
+
+    def _answer(self, request: _Request) -> Answer:
         """Any answer but 429, which ends in `QuotaReached` when one more try after a wait meets it again.
 
         Where an earlier run was stopped by it, there is no such try: one call tells whether that still holds.
         """
         with self._in_flight:
-            if (denied := self._denied.get(_scope(path))) is not None:
+            if (denied := self._denied.get(_scope(request.path))) is not None:
                 raise RightMissing(denied)
-            answer = self._send(what, path, params)
+            answer = self._send(request)
             if answer.status != 429:
                 return self._passed_on(answer)
             with self._pause:
                 self._raise_if_stopped()
                 wait = QUOTA_PAUSE if answer.retry_after is None else answer.retry_after
-                if wait <= RETRY_AFTER_LIMIT and not self._counter.probing:
+                if wait <= RETRY_AFTER_LIMIT and not self._once and not self._counter.probing:
                     sleep(wait)
-                    answer = self._send(what, path, params)
+                    answer = self._send(request)
                     if answer.status != 429:
                         return self._passed_on(answer)
                 until = self._counter.stop()
                 raise self._stop(
                     QuotaReached(
-                        f"{what}: the till answers 429, its quota of calls is reached. Account {self.account} is stopped "
-                        f"until {until:%Y-%m-%d %H:%M} ({until.tzname()}), or until calls are bought: the next run finds "
-                        "out with one call. What was read before is kept."
+                        f"{request.what}: the till answers 429, its quota of calls is reached. Account {self.account} is "
+                        f"stopped until {until:%Y-%m-%d %H:%M} ({until.tzname()}), or until calls are bought: the next run "
+                        "finds out with one call. What was read before is kept."
                     )
                 )
 
@@ -162,13 +191,21 @@ class HiboutikCalls:
             self._counter.answered()
         return answer
 
-    def _send(self, what: str, path: str, params: Mapping[str, int]) -> Answer:
+    def _send(self, request: _Request) -> Answer:
+        form = None if request.form is None else {"content-type": "application/x-www-form-urlencoded"}
         try:
-            return self._http.request("GET", path, params=params or None, retry=RETRIES)
+            return self._http.request(
+                request.method,
+                request.path,
+                params=request.params or None,
+                content=request.form,
+                headers=form,
+                retry=RETRIES if request.method == "GET" and not self._once else NEVER,
+            )
         except TransportFailure as failure:
             tried = "once" if failure.attempts == 1 else f"{failure.attempts} times"
             raise PosUnavailable(
-                f"{what}: no usable answer ({failure.code}, tried {tried}): {failure.message}. The next run asks again."
+                f"{request.what}: no usable answer ({failure.code}, tried {tried}): {failure.message}. The next run asks again."
             ) from None
 
     def _before_attempt(self) -> None:

@@ -8,6 +8,8 @@
 | `GET /_sandbox/items?shop=&entity=` | every accepted record of an entity, or of a definition by its name |
 | `GET /_sandbox/refused?shop=` | the last refused items |
 | `GET /_sandbox/complaints` | client mistakes that no server should forgive |
+
+`connector/sandbox/crm_webhooks.py` has those of the lifecycle.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connector.sandbox import crm_webhooks
 from connector.sandbox.crm_call import ApiError, json_response
 from connector.sandbox.crm_state import CrmState, Installation, ShopData
 
@@ -33,6 +36,9 @@ def routes() -> list[Route]:
         _control("GET", "items", read_items),
         _control("GET", "refused", read_refused),
         _control("GET", "complaints", read_complaints),
+        _control("POST", "webhooks", crm_webhooks.write_webhooks),
+        _control("POST", "lifecycle/{shop}", crm_webhooks.drive_lifecycle),
+        _control("POST", "ask/{what:path}", crm_webhooks.ask),
     ]
 
 

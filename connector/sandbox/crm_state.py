@@ -23,6 +23,16 @@ Status = Literal["active", "revoked"]
 
 
 @dataclass
+class Integration:
+    """Where the integration takes webhooks, what they are signed with, and the installations made so far, by shop."""
+
+    url: str = ""
+    secret: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
+    configs: dict[str, Doc] = field(default_factory=dict)
+
+
+@dataclass
 class Installation:
     """One access token and the shop it opens. Any status but "active" answers 401."""
 
@@ -181,6 +191,7 @@ class CrmState:
         self, installations: Iterable[Installation], path: Path | None = None, switches: CrmSwitches | None = None
     ) -> None:
         self.installations: dict[str, Installation] = {}
+        self.integration = Integration()
         self.shops: dict[str, ShopData] = {}
         self.complaints: list[str] = []  # client mistakes no server should forgive, such as a `label_source`
         self.disk = WriteBehind(path)

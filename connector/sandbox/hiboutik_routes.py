@@ -295,11 +295,16 @@ def _turnover(call: Call, store_id: int, year: int, month: int) -> Reply:
     return Value(rows)
 
 
-# --- webhooks (kept, never sent) ---
+# --- webhooks (what is sent to them: `connector.sandbox.till_sender`) ---
 
 
 def _add_webhook(call: Call) -> Reply:
     known = {name: value for name, value in call.body.items() if name in PLAIN["webhooks"] and name != "webhook_id"}
+    for name in ("webhook_store_id", "webhook_async"):  # a form's values are texts
+        known[name] = int(known.get(name) or 0)
+    if call.switches.webhooks_app_id == "number":
+        text = str(known.get("webhook_app_id_int", ""))
+        known["webhook_app_id_int"] = int(text) if text.isdecimal() else 0
     row = call.till.put("webhooks", known)
     return Value({"webhook_id": row["webhook_id"]})
 

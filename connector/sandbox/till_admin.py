@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from connector.sandbox.accounts import KEYS
 from connector.sandbox.till import Till
+from connector.sandbox.till_sender import TillSender
 
 if TYPE_CHECKING:
     from connector.sandbox.hiboutik import TillServer
@@ -33,6 +34,8 @@ def admin_routes(server: TillServer) -> list[Route]:
     | POST `/_sandbox/{account}/{kind}` | add or change a row (stores, customers, products, stock, ...) |
     | POST `/_sandbox/{account}/products/{id}/archive` | archive a product |
     | DELETE `/_sandbox/{account}/{kind}/{id}` | delete a row; sales keep its id |
+
+    Sales that are closed or changed here, and customers, are pushed to the webhooks that are registered for them.
 
     POSTs take a JSON object and answer with the stored row. 404: unknown account, kind or id; 422: cannot be done.
     """
@@ -67,6 +70,7 @@ def admin_routes(server: TillServer) -> list[Route]:
 class _Doors:
     def __init__(self, server: TillServer) -> None:
         self.server = server
+        self.sender = TillSender(server)
 
     async def switches(self, request: Request) -> Any:
         if request.method == "POST":
@@ -91,13 +95,18 @@ class _Doors:
         return {"changed": sorted(change)}
 
     async def put_sale(self, request: Request) -> Any:
-        return self._till(request).put_sale(await _object(request))
+        till = self._till(request)
+        sale = till.put_sale(await _object(request))
+        await self.sender.sale_changed(till, sale)
+        return sale
 
     async def close_sale(self, request: Request) -> Any:
         till, sale_id = self._till(request), request.path_params["id"]
         if till.sale(sale_id) is None:
             raise LookupError(f"no sale {sale_id}")
-        return till.put_sale({"sale_id": sale_id, "quotation": 0} | await _object(request))
+        sale = till.put_sale({"sale_id": sale_id, "quotation": 0} | await _object(request))
+        await self.sender.sale_changed(till, sale)
+        return sale
 
     async def archive(self, request: Request) -> Any:
         till, product_id = self._till(request), request.path_params["id"]
@@ -106,12 +115,19 @@ class _Doors:
         return till.put("products", {"product_id": product_id, "product_arch": 1})
 
     async def put(self, request: Request) -> Any:
-        return self._till(request).put(_kind(request), await _object(request))
+        till, kind = self._till(request), _kind(request)
+        row = till.put(kind, await _object(request))
+        if kind == "customers":
+            await self.sender.customer_changed(till, row["customers_id"])
+        return row
 
     async def delete(self, request: Request) -> Any:
         kind, key = _kind(request), request.path_params["id"]
-        if not self._till(request).delete(kind, key):
+        till = self._till(request)
+        if not till.delete(kind, key):
             raise LookupError(f"no row {key} in {kind}")
+        if kind == "customers":
+            await self.sender.customer_changed(till, key)
         return {"deleted": key}
 
     def _till(self, request: Request) -> Till:

@@ -70,6 +70,19 @@ class TillSwitches(BaseModel):
     #: The other form of a path (with or without the last slash) answers directly, or redirects to this one.
     slash_redirect: Literal["none", "slash", "plain"] = "none"
 
+    # Webhooks
+    #: What becomes of `webhook_app_id_int`: kept as it was given, or read as a number (0 for a text).
+    webhooks_app_id: Literal["text", "number"] = "text"
+    #: Whether store 0 stands for all of them, or for none.
+    webhooks_all_stores: bool = True
+    #: Nothing is sent.
+    webhooks_lost: bool = False
+    #: How many times everything is sent.
+    webhooks_copies: int = Field(default=1, ge=1)
+    #: A message is held back until the next one was sent.
+    webhooks_reordered: bool = False
+    webhooks_delay_ms: int = Field(default=0, ge=0)
+
     # Limits
     #: Calls per calendar month and account, 429 beyond; None: 10,000 per store.
     quota: int | None = Field(default=None, ge=0)

@@ -84,6 +84,14 @@ class Days:
                 found.setdefault(store_id, set()).add(day)
         return found
 
+    def read_at(self, day: str) -> dict[int, int]:
+        """When the day was last read (epoch seconds), of each store of which it ever was."""
+        query = select(days.c.store_id, days.c.read_at).where(
+            days.c.shop == self._shop, days.c.day == day, days.c.read_at.is_not(None)
+        )
+        with self._db.read() as connection:
+            return {store_id: at for store_id, at in connection.execute(query)}
+
     def complete_days(self, store_ids: Collection[int], now: int) -> dict[int, set[str]]:
         """The complete days of every one of these stores at epoch second `now`."""
         found: dict[int, set[str]] = {store_id: set() for store_id in store_ids}

@@ -110,6 +110,12 @@ class Lake:
         with _storage(target, "deleted"), suppress(FileNotFoundError):
             target.unlink()
 
+    def delete_shop(self, shop: str) -> None:
+        """Removes every file of the shop."""
+        folder = self.root / shop
+        with _storage(folder, "deleted"), suppress(FileNotFoundError):
+            folder.fs.rm(folder.path, recursive=True)
+
     def _file(self, shop: str, name: str, partition: str | None) -> UPath:
         folder = self.root / shop
         return folder / f"{name}.parquet" if partition is None else folder / name / f"{partition}.parquet"

@@ -100,6 +100,34 @@ installations = Table(
     Column("first_day", Text),
 )
 
+# What ShopiMind's lifecycle webhooks say, see connector.state.webhook_installations.
+webhook_installations = Table(
+    "webhook_installations",
+    metadata,
+    _key("installation_id"),
+    Column("number", BigInteger, nullable=False, unique=True),  # never given twice: the prefix is made of it
+    Column("state", Text, nullable=False),  # 'installed' | 'activated' | 'deactivated' | 'uninstalled'
+    Column("since", BigInteger, nullable=False),  # when the state came about
+    Column("said_at", BigInteger, nullable=False),  # the time stamp of the newest webhook that was carried out
+    Column("shop", Text, unique=True),  # null until the first activation that makes a shop
+    Column("merchant", Text, nullable=False),  # installations of one merchant share integer ids
+    Column("shop_name", Text),
+    Column("offset", BigInteger),
+    Column("token", LargeBinary),  # sealed
+    Column("configs", LargeBinary),  # sealed JSON
+    Column("problem", Text),  # why it makes no shop although it is activated
+    Column("to_purge", Boolean, nullable=False),
+)
+
+# Webhooks that were carried out: a verbatim replay is answered without work.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _key("installation_id"),
+    _key("signature"),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+
 leases = Table(
     "leases",
     metadata,
@@ -211,4 +239,17 @@ event_outbox = Table(
     Column("run_id", Text, nullable=False),  # of the state
     Index("event_outbox_by_state", "shop", "state", "closed_at"),
     **_COMPACT,
+)
+
+# Sales that tills have pushed: until a run has delivered them, or read their day after they came.
+till_inbox = Table(
+    "till_inbox",
+    metadata,
+    _key("shop"),
+    _key("message_id"),  # in the order in which they came
+    Column("sale_id", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # sealed, see connector.state.sealing
+    Column("received_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("tried_at", BigInteger),
 )

@@ -14,6 +14,7 @@ from connector.config import (
     FilesAccount,
     HiboutikAccount,
     Identifiers,
+    Receive,
     Rules,
     Shop,
     ShopiMindAccount,
@@ -30,7 +31,7 @@ def test_the_pages_example_loads(load):
     load(example[1], environ=dict.fromkeys(names, "a-secret"))
 
 
-MODELS = [Shop, ShopiMindAccount, HiboutikAccount, FilesAccount, Identifiers, Rules, Consent, EventType]
+MODELS = [Shop, ShopiMindAccount, HiboutikAccount, FilesAccount, Identifiers, Rules, Consent, EventType, Receive]
 
 
 @pytest.mark.parametrize("model", MODELS)

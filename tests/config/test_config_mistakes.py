@@ -52,7 +52,8 @@ def test_all_mistakes_are_told_at_once_with_their_place_and_line(tmp_path: Path)
 
 def test_an_unknown_key_without_a_likeness_lists_the_known_ones(told):
     assert told({"pos__shelf": 1})["shops[0].pos.shelf"].endswith(
-        "the keys here are system, account, login, api_key, oauth_token, base_url, monthly_calls, calls_for_others"
+        "the keys here are system, account, login, api_key, oauth_token, base_url, monthly_calls, calls_for_others, "
+        "webhook_secret"
     )
 
 
@@ -84,7 +85,7 @@ def test_merge_keys_and_keys_that_are_not_text_are_mistakes(load, text, sentence
         ("other: 1", "shops", "no shops"),
         ("shops: {key: a}", "shops", "must be a list"),
         ("shops: maison-lea", "shops", "must be a list"),
-        ("- key: a", "", "must be a mapping with one key, shops"),
+        ("- key: a", "", "must be a mapping with the key shops"),
         ("shops: [!shop {key: a}]", "shops[0]", "YAML tag"),
         ("shops: [{first_day: 2024-02-30}]", "shops[0].first_day", "looks like a date"),
         ("shops: [{label: !!timestamp soon}]", "shops[0].label", "looks like a date"),

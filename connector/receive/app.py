@@ -1,0 +1,198 @@
+"""The ASGI application: its routes, who may call them, how much and how often, and the form of every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connector.config import Configuration
+from connector.receive import health, signature, till_answers
+from connector.receive.lifecycle import Lifecycle, Unprocessable, Webhook
+from connector.receive.purge import Purger
+from connector.receive.rate import RateLimit
+from connector.receive.till import till_routes
+from connector.shop_run import State
+from connector.state.errors import StateError
+
+log = logging.getLogger(__name__)
+
+WEBHOOK_LIMIT, QUESTION_LIMIT = 1024 * 1024, 64 * 1024  # bytes of a body
+BUDGET = 1.7  # seconds for an answer: the sender gives up after 2
+
+_Result = TypeVar("_Result")
+
+
+class Refused(Exception):
+    """The request is answered with this status and `{"success": false, "error": ...}`."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status, self.error = status, error
+
+
+@dataclass
+class Receiver:
+    """What the routes work with. `file` is where the configuration was read."""
+
+    file: Path
+    configuration: Configuration
+    state: State
+    # of requests that are not believed, per address; of believed ones, per installation
+    unbelieved: RateLimit = field(default_factory=lambda: RateLimit(per_second=1, burst=30))
+    believed: RateLimit = field(default_factory=lambda: RateLimit(per_second=2, burst=60))
+
+    def __post_init__(self) -> None:
+        assert self.configuration.receive is not None
+        self.receive = self.configuration.receive
+        self.lifecycle = Lifecycle(self.configuration, self.state.db, self.state.sealer)
+        self.purger = Purger(self.state)
+
+    @property
+    def secrets(self) -> list[str]:
+        return [each.get_secret_value() for each in self.receive.webhook_secrets]
+
+
+def create_app(receiver: Receiver) -> Starlette:
+    """The service over one configuration and one state; its state is `app.state.receiver`."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        receiver.purger.start()
+        yield
+        await run_in_threadpool(receiver.purger.stop)
+
+    routes = [
+        _route("POST", "/webhook/receive", receive_webhook),
+        _route("POST", "/webhook/test-connection", test_connection),
+        _route("POST", "/webhook/remote-data/{resource}", remote_data),
+        _route("GET", "/health", show_health),
+        *till_routes({shop.key: shop for shop in receiver.configuration.shops}.get, receiver.state),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.router.redirect_slashes = False
+    app.state.receiver = receiver
+    return app
+
+
+def answer(body: Any, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(orjson.dumps(body), status, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _route(method: str, path: str, handler: Callable[[Request, Receiver], Awaitable[Response]]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await handler(request, request.app.state.receiver)
+        except Refused as refused:
+            return answer({"success": False, "error": refused.error}, refused.status)
+        except ClientDisconnect:
+            return answer({"success": False, "error": "disconnected"}, 400)  # nobody reads it
+        except StateError as error:
+            log.error("%s %s: %s", method, path, error)
+            return answer({"success": False, "error": "internal_error"}, 503)
+        except TimeoutError:
+            log.error("%s %s: not done within %.1f s", method, path, BUDGET)
+            return answer({"success": False, "error": "timeout"}, 503)
+        except Exception as error:  # a mistake of ours: its text and traceback might show what it was working on
+            log.error("%s %s: unexpected %s", method, path, type(error).__name__)
+            return answer({"success": False, "error": "internal_error"}, 500)
+
+    return Route(path, endpoint, methods=[method])
+
+
+async def within_budget(work: Callable[[], _Result]) -> _Result:
+    """The result of work in a thread. Raises `TimeoutError` after the budget; the work itself goes on to its end."""
+    return await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(run_in_threadpool(work))), BUDGET)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The raw body. Raises `Refused` (413) as soon as it is known to be over the limit."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise Refused(413, "body_too_large")
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > limit:
+            raise Refused(413, "body_too_large")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _believed(request: Request, receiver: Receiver, limit: int) -> Webhook:
+    """The signed JSON object of a request. Raises `Refused`: 401, 413, 429, or 400 when it is no JSON object."""
+    address = request.client.host if request.client else "unknown"
+    if not receiver.unbelieved.allows(address):
+        raise Refused(429, "rate_limited")
+    body = await read_body(request, limit)
+    try:
+        timestamp = signature.verify(request.headers, body, receiver.secrets)
+    except signature.Unsigned as unsigned:
+        receiver.unbelieved.take(address)
+        log.warning("%s from %s: not believed (%s)", request.url.path, address, unsigned.reason)
+        raise Refused(401, "unauthorized") from None
+    try:
+        value = orjson.loads(body)
+    except ValueError:
+        raise Refused(400, "invalid_json") from None
+    if not isinstance(value, dict):
+        raise Refused(400, "invalid_json")
+    webhook = Webhook(value, timestamp, request.headers[signature.SIGNATURE_HEADER].lower())
+    if not receiver.believed.take(webhook.text("installation_id") or request.url.path):
+        raise Refused(429, "rate_limited")
+    return webhook
+
+
+async def receive_webhook(request: Request, receiver: Receiver) -> Response:
+    webhook = await _believed(request, receiver, WEBHOOK_LIMIT)
+    try:
+        await within_budget(partial(receiver.lifecycle.carry_out, webhook))
+    except Unprocessable as why:
+        log.warning("webhook of installation %s: %s", webhook.text("installation_id"), why)
+        return answer({"success": False, "error": str(why)})
+    receiver.purger.wake()
+    return answer({"success": True})
+
+
+async def test_connection(request: Request, receiver: Receiver) -> Response:
+    webhook = await _believed(request, receiver, QUESTION_LIMIT)
+    problem = await _asked(partial(till_answers.connection_problem, receiver, webhook))
+    return answer({"success": True} if problem is None else {"success": False, "error": problem})
+
+
+async def remote_data(request: Request, receiver: Receiver) -> Response:
+    webhook = await _believed(request, receiver, QUESTION_LIMIT)
+    if request.path_params["resource"] != "stores":
+        raise Refused(404, "unknown_resource")
+    try:
+        return answer({"data": await within_budget(partial(till_answers.stores, receiver, webhook))})
+    except (till_answers.NoAnswer, TimeoutError) as why:
+        return answer({"success": False, "error": str(why) or till_answers.TOO_SLOW, "data": []})
+
+
+async def _asked(work: Callable[[], None]) -> str | None:
+    try:
+        await within_budget(work)
+    except till_answers.NoAnswer as why:
+        return str(why)
+    except TimeoutError:
+        return till_answers.TOO_SLOW
+    return None
+
+
+async def show_health(request: Request, receiver: Receiver) -> Response:
+    problems = await health.problems(receiver.state, BUDGET)
+    return answer({"status": "degraded" if problems else "ok", "problems": problems}, 503 if problems else 200)

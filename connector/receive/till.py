@@ -1,0 +1,83 @@
+"""`POST /pos/{shop}/{secret}`: what a shop's till pushes, kept durably and answered at once. A run delivers it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from connector.config import Shop
+from connector.pos.systems import pushed_sale_id
+from connector.shop_run import State
+from connector.state.errors import StateError
+from connector.state.till_inbox import TillInbox
+
+log = logging.getLogger(__name__)
+
+PATH = "/pos/{shop}/{secret}"
+BODY_LIMIT = 4 * 1024 * 1024  # bytes: a sale of a thousand lines
+
+_NOBODYS = secrets.token_urlsafe(32)  # what an unknown shop's secret is compared with, to take as long
+
+
+def till_routes(find_shop: Callable[[str], Shop | None], state: State) -> list[Route]:
+    """The route, for the shops that `find_shop` gives by key. A shop without `pos.webhook_secret` has none.
+
+    | answer | when |
+    |---|---|
+    | 200 `{}` | kept; or nothing to keep: customers, products and the like are read, not pushed |
+    | 404 | unknown shop, no secret or a wrong one: which of them is not told |
+    | 413 | the body is over 4 MiB |
+    | 503 | it could not be kept; polling finds the sale |
+    """
+
+    async def receive(request: Request) -> Response:
+        shop = find_shop(request.path_params["shop"])
+        if not _is_secret_of(shop, request.path_params["secret"]):
+            return JSONResponse({"error": "not found"}, 404)
+        assert shop is not None  # nobody else has a secret
+        try:
+            body = await _body(request)
+            if body is None:
+                log.warning("shop %s: its till pushed more than %d bytes. Nothing was kept.", shop.key, BODY_LIMIT)
+                return JSONResponse({"error": "too large"}, 413)
+            await run_in_threadpool(_keep, shop, state, body)
+        except ClientDisconnect:
+            return JSONResponse({"error": "disconnected"}, 400)  # nobody reads it
+        except StateError as error:
+            log.error("shop %s: what its till pushed was not kept; the next poll finds it. %s", shop.key, error)
+            return JSONResponse({"error": "not kept"}, 503)
+        return JSONResponse({})  # a cashier would be shown what stands in "alerte"
+
+    return [Route(PATH, receive, methods=["POST"])]
+
+
+def _is_secret_of(shop: Shop | None, given: str) -> bool:
+    """Takes as long for a wrong secret, an unknown shop and one without a secret."""
+    secret = shop.pos.webhook_secret if shop is not None else None
+    expected = _NOBODYS if secret is None else secret.get_secret_value()
+    return secrets.compare_digest(given.encode(), expected.encode()) and secret is not None
+
+
+async def _body(request: Request) -> bytes | None:
+    """None as soon as it is known to be over the limit."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > BODY_LIMIT:
+        return None
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > BODY_LIMIT:
+            return None
+    return bytes(body)
+
+
+def _keep(shop: Shop, state: State, body: bytes) -> None:
+    sale_id = pushed_sale_id(shop.pos, body)
+    if sale_id is not None:
+        TillInbox(state.db, shop.key, state.sealer).put(sale_id, body)

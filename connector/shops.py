@@ -1,0 +1,115 @@
+"""Every shop there is: those of `shops.yaml`, and those that ShopiMind's webhooks have installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr, ValidationError
+
+from connector.config import ConfigError, Configuration, InstalledShops, Mistake, Shop, load_configuration
+from connector.config_models import DEFAULT_SHOPIMIND_URL
+
+if TYPE_CHECKING:
+    from connector.state.webhook_installations import WebhookInstallation
+
+
+class ConfigsMistake(Exception):
+    """An installation's configuration in ShopiMind makes no shop. The message names the keys there, never a value."""
+
+
+def known_shops(file: Path) -> list[Shop]:
+    """The shops of the file, in its order, then the installed ones in the order in which they came.
+
+    One that names its installation has the token that the webhook brought, if one has. Raises `ConfigError` when the file
+    cannot be used, `StateError` when the state cannot.
+    """
+    return with_installed(load_configuration(file), file)
+
+
+def with_installed(configuration: Configuration, file: Path) -> list[Shop]:
+    """The same, of a file that was read already. The state is opened only where the file says that there are webhooks."""
+    if configuration.receive is None:
+        return configuration.shops
+    from connector.state.database import open_database
+    from connector.state.home import home
+    from connector.state.sealing import Sealer
+    from connector.state.webhook_installations import WebhookInstallations
+
+    place = home()
+    db = open_database(place)
+    try:
+        found = WebhookInstallations(db, Sealer(place)).all()
+    finally:
+        db.close()
+    return shops_of(configuration, found, file)
+
+
+def shops_of(
+    configuration: Configuration, installations: Iterable[WebhookInstallation], file: Path | None = None
+) -> list[Shop]:
+    """The same, of what is known. Raises `ConfigError` when the file gives a shop the key of an installed one."""
+    by_id = {each.installation_id: each for each in installations}
+    shops = [_with_token(shop, by_id.pop(shop.installation_id or "", None)) for shop in configuration.shops]
+    keys = {shop.key: index for index, shop in enumerate(shops)}
+    template = configuration.receive.installed_shops if configuration.receive else None
+    for each in by_id.values():
+        if template is None or each.shop is None or not each.configs:
+            continue
+        if each.shop in keys:
+            sentence = f"an installed shop (installation {each.installation_id}) has this key; choose another"
+            raise ConfigError([Mistake(f"shops[{keys[each.shop]}].key", sentence)], file)
+        try:
+            shops.append(installed_shop(each, template))
+        except ConfigsMistake:
+            continue  # its `problem` says it: it was told ShopiMind, and `connector status` tells it
+    return shops
+
+
+def installed_shop(installation: WebhookInstallation, template: InstalledShops) -> Shop:
+    """The shop of an activated installation, validated as one of the file. Raises `ConfigsMistake`."""
+    pos: dict[str, Any] = {"system": template.pos.system, "monthly_calls": template.pos.monthly_calls}
+    for key, theirs in template.pos.configs.model_dump(exclude_none=True).items():
+        value = installation.configs.get(theirs)
+        if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).strip():
+            raise ConfigsMistake(f"configs.{theirs} is missing")
+        pos[key] = str(value).strip()
+    pos["base_url"] = template.pos.base_url.replace("{account}", pos["account"])
+    shopimind: dict[str, Any] = {"base_url": template.shopimind_url or DEFAULT_SHOPIMIND_URL}
+    if installation.token is not None:
+        shopimind["access_token"] = installation.token
+    raw = {
+        "key": installation.shop,
+        "label": installation.shop_name or pos["account"],
+        "lang": template.lang,
+        "country": template.country,
+        "installation_id": installation.installation_id,
+        "shopimind": shopimind,
+        "pos": pos,
+        "identifiers": {
+            "prefix": f"{template.identifiers.prefix}{installation.number}_",
+            "offset": installation.offset,
+        },
+        "rules": template.rules,
+    }
+    try:
+        return Shop.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigsMistake(_sentence(error, template)) from None
+
+
+def _sentence(error: ValidationError, template: InstalledShops) -> str:
+    """Which key is wrong and how, in the installation's own words where it has one for it."""
+    detail = error.errors(include_url=False, include_input=False)[0]
+    steps = [str(step) for step in detail["loc"]]
+    theirs = getattr(template.pos.configs, steps[-1], None) if steps[:1] == ["pos"] else None
+    said = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else "is not a valid value"
+    return f"{f'configs.{theirs}' if theirs else '.'.join(steps)} {said}"
+
+
+def _with_token(shop: Shop, installation: WebhookInstallation | None) -> Shop:
+    if installation is None or installation.token is None:
+        return shop
+    account = shop.shopimind.model_copy(update={"access_token": SecretStr(installation.token)})
+    return shop.model_copy(update={"shopimind": account})

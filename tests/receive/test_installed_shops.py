@@ -1,0 +1,220 @@
+"""Shops that webhooks bring: synced like those of the file while they are activated, kept waiting while they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from cryptography.fernet import Fernet
+from sqlalchemy import func, select
+
+from connector.sandbox.serve import crm_token
+from connector.state.sealing import KEYS_VARIABLE
+from connector.state.tables import metadata, run_entities, runs, webhook_installations
+from tests.receive.service import SECRET, Service, write_configuration
+from tests.sync.conftest import MakeWorld
+from tests.sync.world import World, day, sale
+
+CONFIGS = {"hib_account": "alpha", "hib_login": "ops@example.org", "hib_key": "hiboutik-key-alpha"}
+
+
+class Both:
+    """A world whose only shop comes by webhook, and the receiver; ShopiMind is driven through its controls."""
+
+    def __init__(self, world: World, service: Service) -> None:
+        self.world, self.service = world, service
+        self.crm = world.sandbox.crm_url
+
+    def drive(self, event: str, **more: Any) -> dict[str, Any]:
+        """What became of a step of the lifecycle."""
+        done = httpx.post(f"{self.crm}/_sandbox/lifecycle/alpha", json={"event": event, **more}, timeout=20)
+        assert done.status_code == 200, done.text
+        answered: dict[str, Any] = done.json()
+        return answered
+
+    def step(self, event: str, **more: Any) -> None:
+        """A step that has to succeed at the first try."""
+        answered = self.drive(event, **more)
+        assert (answered["accepted"], answered["attempts"]) == (True, 1), answered
+
+
+Start = Callable[..., Both]
+
+
+@pytest.fixture
+def start(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    services: list[Service] = []
+
+    def begin(shops: Callable[[World], list[dict[str, Any]]] | None = None, **receive: Any) -> Both:
+        world = make_world()
+        world.env[KEYS_VARIABLE] = world.state.get(KEYS_VARIABLE) or Fernet.generate_key().decode()
+        for variable, value in {"CONNECTOR_HOME": str(world.home), **world.state, **world.env}.items():
+            monkeypatch.setenv(variable, value)
+        listed = shops(world) if shops else None
+        write_configuration(world.shops_file, listed, **receive)
+        document = yaml.safe_load(world.shops_file.read_text())
+        template = document["receive"]["installed_shops"]
+        template["shopimind_url"] = world.sandbox.crm_url
+        template["pos"]["base_url"] = world.sandbox.till_url + "/{account}/api"
+        world.shops_file.write_text(yaml.safe_dump(document))
+        service = Service(world.shops_file)
+        service.__enter__()
+        services.append(service)
+        both = Both(world, service)
+        httpx.post(f"{both.crm}/_sandbox/webhooks", json={"url": service.url, "secret": SECRET}).raise_for_status()
+        return both
+
+    yield begin
+    for service in services:
+        service.__exit__()
+
+
+def calls(world: World) -> tuple[int, int]:
+    """Since `record`, to the till and to ShopiMind's API."""
+    api = [e for e in world.sandbox.crm_server.journal.entries if e["path"].startswith("/v1/")]
+    return len(world.till_calls()), len(api)
+
+
+@pytest.mark.also_shared
+def test_installed_activated_synced_deactivated_activated_again_and_nothing_is_missing_or_doubled(start: Start) -> None:
+    both = start()
+    world = both.world
+    both.step("install", configs=CONFIGS)
+    nothing = world.sync()
+    assert (nothing.code, nothing.document["shops"]) == (0, [])
+
+    both.step("activate", configs=CONFIGS)
+    world.record()
+    first = world.sync()
+    assert first.shop()["status"] == "delivered", first.err
+    orders = {item["order_id"] for item in world.held("orders")}
+    assert orders
+    assert all(order.startswith("pos1_") for order in orders)
+
+    both.step("deactivate")
+    world.till().put_sale(sale(601, day(0), customer=102))
+    world.record()
+    waiting = world.sync()
+    assert (waiting.code, waiting.shop()["status"]) == (4, "inactive")
+    assert "inst_alpha is deactivated" in waiting.shop()["message"]
+    for command in ("plan", "check", "reconcile"):
+        told = world.run(command, "--json", "--shops", str(world.shops_file))
+        assert told.code in (4, 1), told.out
+        assert "inst_alpha is deactivated" in told.out
+    assert calls(world) == (0, 0)
+    status = world.status()
+    assert status.shop()["status"] == "inactive"
+    (told_of,) = status.document["installations"]
+    assert (told_of["installation_id"], told_of["shop"], told_of["state"]) == ("inst_alpha", "alpha", "deactivated")
+
+    both.step("activate", configs=CONFIGS)
+    assert world.sync().code == 0
+    after = [item["order_id"] for item in world.held("orders")]
+    assert sorted(after) == sorted(orders | {"pos1_601"})
+    assert len(world.sources()) == 4  # the parent and three stores
+
+
+def test_a_shop_of_the_file_waits_for_its_installation_and_takes_the_token_from_the_webhook(start: Start) -> None:
+    def listed(world: World) -> list[dict[str, Any]]:
+        (shop,) = yaml.safe_load(world.shops_file.read_text())["shops"]
+        shop["installation_id"] = "inst_alpha"
+        del shop["shopimind"]["access_token"]
+        return [shop]
+
+    both = start(listed)
+    world = both.world
+    world.record()
+    early = world.sync()
+    assert (early.code, early.shop()["status"]) == (4, "inactive")
+    assert "has not been heard of" in early.shop()["message"]
+    both.step("install")
+    assert "is not activated yet" in world.sync().shop()["message"]
+    assert calls(world) == (0, 0)
+
+    both.step("activate", configs={})
+
+    assert world.sync().code == 0
+    tokens = {
+        e["headers"].get("spm-api-key") for e in world.sandbox.crm_server.journal.entries if e["path"][:4] == "/v1/"
+    }
+    assert len(tokens) == 1
+    assert crm_token("alpha") not in tokens
+    assert {item["order_id"][:2] for item in world.held("orders")} == {"a_"}
+
+
+def stored(service: Service) -> dict[str, int]:
+    """Rows of the shop, by table, without the counts of its runs."""
+    found = {}
+    with service.state.db.read() as connection:
+        for table in metadata.sorted_tables:
+            if "shop" in table.c and table not in (runs, run_entities, webhook_installations):
+                query = select(func.count()).select_from(table).where(table.c.shop == "alpha")
+                found[table.name] = connection.execute(query).scalar_one()
+    return {name: number for name, number in found.items() if number}
+
+
+def purged(service: Service) -> bool:
+    import time
+
+    deadline = time.monotonic() + 20
+    while service.installations["inst_alpha"].to_purge and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not service.installations["inst_alpha"].to_purge
+
+
+@pytest.mark.also_shared
+def test_uninstalling_purges_the_token_and_what_is_stored_of_the_shop(start: Start) -> None:
+    both = start()
+    both.step("install", configs=CONFIGS)
+    both.step("activate", configs=CONFIGS)
+    both.world.sync()
+    assert stored(both.service)
+    assert both.service.state.lake.exists("alpha", "pos_customers")
+
+    both.step("uninstall")
+
+    assert purged(both.service)
+    gone = both.service.installations["inst_alpha"]
+    assert (gone.state, gone.token, gone.configs) == ("uninstalled", None, {})
+    assert not stored(both.service)
+    assert not both.service.state.lake.exists("alpha", "pos_customers")
+    assert both.world.sync().document["shops"] == []
+
+    both.step("install", configs=CONFIGS)
+    both.step("activate", configs=CONFIGS)
+    assert both.world.sync().row("orders", 1)["sent"] > 0  # it starts anew, under the same ids
+    assert both.service.installations["inst_alpha"].shop == "alpha"
+
+
+def test_what_is_stored_stays_where_the_setting_says_so(start: Start) -> None:
+    both = start(when_uninstalled="keep")
+    both.step("install", configs=CONFIGS)
+    both.step("activate", configs=CONFIGS)
+    both.world.sync()
+    before = stored(both.service)
+
+    both.step("uninstall")
+
+    assert both.service.installations["inst_alpha"].token is None
+    assert stored(both.service) == before
+    assert both.service.state.lake.exists("alpha", "pos_customers")
+
+
+def test_a_shop_is_purged_only_when_no_run_works_on_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    from connector.receive import purge
+    from connector.shop_run import SYNC_LEASE
+    from connector.state.leases import Lease
+
+    monkeypatch.setattr(purge, "AGAIN", 0.05)
+    both = start()
+    both.step("install", configs=CONFIGS)
+    both.step("activate", configs=CONFIGS)
+    both.world.sync()
+    with Lease.acquire(both.service.state.db, "alpha", SYNC_LEASE):
+        both.step("uninstall")
+        assert both.service.installations["inst_alpha"].to_purge
+        assert both.service.state.lake.exists("alpha", "pos_customers")
+    assert purged(both.service)
