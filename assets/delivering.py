@@ -68,13 +68,18 @@ def delivering_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             "The account of the run: what was read, skipped, sent, refused, and what waits, by entity and store. It fails when "
             "something waits, and says what and why; refused records do not fail it: see `connector refused list`.",
             _summary,
-            after=[f"shopimind_{name}" for name in entities.NAMES if name != entities.DATA_SOURCES],
+            after=[
+                f"shopimind_{name}" for name in entities.names_of(build.shop.rules) if name != entities.DATA_SOURCES
+            ],
         ),
     ]
 
 
 _ONLY_CHANGES = "Only new and changed ones are sent, and every answer is noted in the ledger before it counts."
-_SIMPLE = (entities.CATEGORIES, entities.MANUFACTURERS, entities.CUSTOMERS, entities.PRODUCTS)
+_SIMPLE = (
+    *(entities.CATEGORIES, entities.MANUFACTURERS, entities.CUSTOMER_GROUPS),
+    *(entities.CUSTOMERS, entities.NEWSLETTER, entities.PRODUCTS, entities.VARIATIONS),
+)
 
 
 def _entity_asset(build: AssetBuilder, entity: Entity) -> dg.AssetsDefinition:

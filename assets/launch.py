@@ -59,7 +59,7 @@ def _execute(
 
 
 def _selection(shop: Shop, only: Sequence[str]) -> list[dg.AssetKey]:
-    return [dg.AssetKey([shop.key, name]) for name in sorted(names_for(only))]
+    return [dg.AssetKey([shop.key, name]) for name in sorted(names_for(shop, only))]
 
 
 def _first_failure(result: dg.ExecuteInProcessResult) -> str:

@@ -12,7 +12,7 @@ from assets.builder import DELIVERED, MAPPED, AssetBuilder
 from assets.storage import DayRows, Rows, StoredDays, StoredRows
 from connector import recording
 from connector.mapping.records import RECORDS
-from connector.mapping.reference import map_brands, map_categories
+from connector.mapping.reference import map_brands, map_categories, map_customer_groups
 from connector.shop_run import ShopRun
 
 
@@ -38,6 +38,19 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             inputs=["pos_brands"],
         ),
         records(
+            "customer_groups",
+            "The till's customer tags or lists as ShopiMind's customer groups, under the shop's parent data source.",
+            lambda run, rows: _records(map_customer_groups(run.ctx, table) for table in rows),
+            inputs=["pos_customer_groups"],
+        ),
+        records(
+            "variations",
+            "The sizes of the products with their stock over all warehouses, under the shop's parent data source. Made before the "
+            "orders, which name them, but no order waits for it.",
+            lambda run, rows, stock: _records(recording.record_variations(run, rows, stock)),
+            inputs=["pos_products", "pos_stock"],
+        ),
+        records(
             "orders",
             "The closed sales as orders, one file per closing day. Each order belongs to the data source of its own store, and to "
             "no other. What the sales say about customers (home store, first order, amounts) is noted for their profiles.",
@@ -49,6 +62,13 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             "customers",
             "The customers as ShopiMind takes them, under the data source of their home store: the one where they buy most.",
             lambda run, listed, new: _records(recording.record_customers(run, _both(listed, new))),
+            inputs=["pos_customers", "pos_new_customers"],
+            after=["orders"],
+        ),
+        records(
+            "newsletter",
+            "The newsletter status of every e-mail address that customers have, by the shop's consent rule.",
+            lambda run, listed, new: _records(recording.record_newsletter(run, lambda: _both(listed, new))),
             inputs=["pos_customers", "pos_new_customers"],
             after=["orders"],
         ),

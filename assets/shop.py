@@ -22,13 +22,16 @@ from connector.window import country_zone, first_and_last_day
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 # Which assets each entity needs, for `--only`: sources and statuses are what records point to.
-_NEEDED_FOR = {
+_NEEDED_FOR: dict[str, tuple[str, ...]] = {
     entities.DATA_SOURCES: (),
     "order_statuses": ("shopimind_order_statuses",),
     "categories": ("pos_categories", "categories", "shopimind_categories"),
     "manufacturers": ("pos_brands", "manufacturers", "shopimind_manufacturers"),
+    "customer_groups": ("pos_customer_groups", "customer_groups", "shopimind_customer_groups"),
     "customers": ("pos_customers", "pos_new_customers", "customers", "shopimind_customers"),
+    "newsletter": ("pos_customers", "pos_new_customers", "newsletter", "shopimind_newsletter"),
     "products": ("pos_products", "pos_stock", "products", "shopimind_products"),
+    "variations": ("pos_products", "pos_stock", "variations", "shopimind_variations"),
     "orders": (
         *("pos_customers", "pos_sales", "pos_new_customers"),
         *("orders", "shopimind_order_statuses", "shopimind_orders"),
@@ -38,9 +41,10 @@ _NEEDED_FOR = {
 _ALWAYS = frozenset({"pos_stores", "shopimind_sources", "shopimind_summary"})
 # What the frequent job leaves to the nightly one: passes over whole lists, which cost calls however little has changed.
 _WHOLE_LISTS = frozenset(
-    {"pos_stores", "pos_categories", "pos_brands", "pos_products", "pos_stock", "pos_customers"}
-    | {"categories", "manufacturers", "products"}
-    | {"shopimind_categories", "shopimind_manufacturers", "shopimind_products"}
+    {"pos_stores", "pos_categories", "pos_brands", "pos_customer_groups", "pos_products", "pos_stock", "pos_customers"}
+    | {"categories", "manufacturers", "customer_groups", "products", "variations"}
+    | {"shopimind_categories", "shopimind_manufacturers", "shopimind_customer_groups"}
+    | {"shopimind_products", "shopimind_variations"}
 )
 
 
@@ -58,18 +62,20 @@ def shop_definitions(
 ) -> ShopDefinitions:
     """The shop's graph, a job for all of it, one for today's sales, one that compares, and a schedule for each."""
     build = AssetBuilder(shop, first_day, last_day, pooled=pooled)
-    assets = [*reading_assets(build), *mapping_assets(build), *delivering_assets(build)]
+    delivered = names_for(shop, ())
+    made = [*reading_assets(build), *mapping_assets(build), *delivering_assets(build)]
+    assets = [asset for asset in made if asset.key.path[-1] in delivered]
     reconciliation = reconciling_asset(build)
     nightly = dg.define_asset_job(
         sync_job_name(shop),
-        selection=selection(shop, {asset.key.path[-1] for asset in assets}),
+        selection=selection(shop, delivered),
         description=f"Everything of {shop.label}, in its order. By schedule it reads the days that are due; launched by hand with "
         "a range of days (Materialize all), it reads all of these in one run. Only what is new or changed is sent.",
         tags={"shop": shop.key},
     )
     frequent = dg.define_asset_job(
         f"today_{identifier(shop)}",
-        selection=selection(shop, frequent_names()),
+        selection=selection(shop, frequent_names(shop)),
         description=f"Today's sales of {shop.label}, and the customers that they name. It reads no whole list, so it costs few "
         f"calls; {sync_job_name(shop)} must have run before.",
         tags={"shop": shop.key},
@@ -88,14 +94,15 @@ def shop_definitions(
     )
 
 
-def names_for(only: Sequence[str]) -> set[str]:
-    """The names of the assets that deliver the given entities; of all of them when none is given."""
-    return set(_ALWAYS).union(*(_NEEDED_FOR[entity] for entity in only or _NEEDED_FOR))
+def names_for(shop: Shop, only: Sequence[str]) -> set[str]:
+    """The names of the assets that deliver the given entities; of all that the shop delivers when none is given."""
+    delivered = entities.names_of(shop.rules)
+    return set(_ALWAYS).union(*(_NEEDED_FOR[entity] for entity in delivered if not only or entity in only))
 
 
-def frequent_names() -> set[str]:
+def frequent_names(shop: Shop) -> set[str]:
     """The names of the assets of the frequent job."""
-    return names_for(()) - _WHOLE_LISTS
+    return names_for(shop, ()) - _WHOLE_LISTS
 
 
 def selection(shop: Shop, names: set[str]) -> dg.AssetSelection:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from connector.config_checks import check_across, check_consent, check_sign_in, spoken_name, value_at
+from connector.config_checks import check_across, check_consent, check_newsletter, check_sign_in, spoken_name, value_at
 from connector.config_document import Document, Mistake, NotADocument, is_plain_key, read_document
 from connector.config_document import Path as Place
 from connector.config_models import (
@@ -122,6 +122,7 @@ def _shops_of(document: Document, environ: Mapping[str, str]) -> list[Shop]:
         if isinstance(raw, dict):
             check_sign_in(document, raw.get("pos"), (*place, "pos"))
             check_consent(document, raw.get("rules"), (*place, "rules", "consent"))
+            check_newsletter(document, raw.get("rules"), (*place, "rules"))
             _take_shopimind_url(document, raw.get("shopimind"), environ)
         shop = _validated(document, raw, place)
         if shop is not None:

@@ -48,6 +48,12 @@ def check_sign_in(document: Document, pos: Any, place: Path) -> None:
         document.mistake((*place, "login"), "is missing: give login and api_key, or oauth_token")
 
 
+def check_newsletter(document: Document, rules: Any, place: Path) -> None:
+    """Nobody's newsletter status is sent where nothing says who agreed."""
+    if isinstance(rules, dict) and rules.get("newsletter") == "send" and rules.get("consent") in (None, "none"):
+        document.mistake((*place, "newsletter"), "needs the rule consent, which says who agreed to it", closes=False)
+
+
 def check_consent(document: Document, rules: Any, place: Path) -> None:
     """Exactly one carrier of the customers' consent, when the rule is there."""
     consent = rules.get("consent") if isinstance(rules, dict) else None

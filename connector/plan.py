@@ -26,7 +26,7 @@ from connector.delivery.provisioned import known_definition
 from connector.due_days import day_range
 from connector.mapping.profiles import PROFILE_DEFINITION
 from connector.mapping.records import RECORDS
-from connector.mapping.reference import map_brands, map_categories, map_order_status
+from connector.mapping.reference import map_brands, map_categories, map_customer_groups, map_order_status
 from connector.outcome import exit_code
 from connector.pos.protocol import QuotaReached
 from connector.pos.rows import CUSTOMERS, SALES
@@ -80,7 +80,7 @@ def plan_shop(run: ShopRun, days: Sequence[str], only: Sequence[str]) -> dict[st
 
     Never raises for what the till or ShopiMind answers: the part then says `failed`, `inactive` or `quota`, and why.
     """
-    plan = _Plan(run, list(days), set(only or entities.NAMES))
+    plan = _Plan(run, list(days), set(entities.names_of(run.shop.rules)).intersection(only or entities.NAMES))
     status = "planned"
     try:
         with run.told("plan"), tempfile.TemporaryDirectory(prefix="connector-plan-") as folder:
@@ -133,14 +133,23 @@ class _Plan:
             self._entity(entities.CATEGORIES, [map_categories(run.ctx, run.till.categories())], sources, parent)
         if "manufacturers" in self.only:
             self._entity(entities.MANUFACTURERS, [map_brands(run.ctx, run.till.brands())], sources, parent)
+        if "customer_groups" in self.only:
+            groups = map_customer_groups(run.ctx, run.till.customer_groups())
+            self._entity(entities.CUSTOMER_GROUPS, [groups], sources, parent)
         products, stock = self._products()
-        if self.only & {"customers", "orders", "pos_profiles"}:
+        if "variations" in self.only:  # before the orders, which name them
+            variations = recording.record_variations(run, products, [stock])
+            self._entity(entities.VARIATIONS, variations, sources, parent)
+        if self.only & {"customers", "newsletter", "orders", "pos_profiles"}:
             lake.write(run.shop.key, "pos_customers", None, read_customers(run), CUSTOMERS)
         if "orders" in self.only:
             self._orders(lake, sources)
         if "customers" in self.only:
             customers = recording.record_customers(run, self._customers(lake))
             self._entity(entities.CUSTOMERS, customers, sources, of_customers)
+        if "newsletter" in self.only:
+            newsletter = recording.record_newsletter(run, lambda: self._customers(lake))
+            self._entity(entities.NEWSLETTER, newsletter, sources, of_customers)
         if "products" in self.only:
             self._entity(entities.PRODUCTS, recording.record_products(run, products, [stock]), sources, parent)
         if "pos_profiles" in self.only:
@@ -166,7 +175,7 @@ class _Plan:
         return found
 
     def _products(self) -> tuple[Iterable[pa.Table], pa.Table]:
-        if "products" not in self.only:
+        if not self.only & {"products", "variations"}:
             return [], None
         products = list(read_products(self.run))
         return products, self.run.till.stock()

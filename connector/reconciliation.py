@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from connector.delivery import entities
 from connector.delivery.agreement import compared, doubtful, fields_that_differ, in_doubt
-from connector.delivery.entities import ENTITIES, ORDERS, POS_PROFILES, Entity
+from connector.delivery.entities import ORDERS, POS_PROFILES, Entity
 from connector.delivery.held import HELD, held_by_crm
 from connector.delivery.provisioned import known_sources
 from connector.due_days import over, today
@@ -194,8 +194,8 @@ class _Look:
         """Its lists, before anything else: its 401 saves the till's calls. Raises `InstallationInactive`."""
         if entities.DATA_SOURCES in self.only:
             self._sources()
-        for entity in ENTITIES:
-            if entity.name in self.only:
+        for entity in entities.entities_of(self.run.shop.rules):
+            if entity.name in self.only and entity not in entities.NOT_LISTED:
                 self._read(entity)
 
     def at_the_till(self) -> None:

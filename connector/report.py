@@ -48,7 +48,7 @@ def _places(
     run: ShopRun, only: Sequence[str], lines: dict[tuple[str, int | None], dict[str, Any]]
 ) -> list[tuple[str, int | None]]:
     places: list[tuple[str, int | None]] = []
-    for entity in entities.NAMES:
+    for entity in entities.names_of(run.shop.rules):
         stores: list[int | None] = [*store_currencies(run)] if entity == entities.ORDERS.name else [None]
         found = [(entity, store_id) for store_id in stores]
         if not only or entity in only or any(_did_something(lines.get(place)) for place in found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from connector.due_days import days_asked, days_due
 from connector.mapping.context import ShopContext, shop_context
 from connector.mapping.edition import edition
 from connector.pos.protocol import PointOfSale, QuotaReached
+from connector.pos.rows import conformed
 from connector.pos.systems import open_point_of_sale
 from connector.shopimind.client import ShopiMind
 from connector.state.calls import STORES, TIME_ZONE, MonthlyCalls
@@ -35,9 +37,12 @@ from connector.state.memory import Memory
 from connector.state.run_log import RunLog
 from connector.state.sales_read import SalesRead
 from connector.state.sealing import Sealer
+from connector.state.variations import VariationNumbers
 
 SYNC_LEASE = "sync"  # one run at a time over a shop
 DEFAULT_HISTORY = timedelta(days=365)
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int | None], None]  # what, how many done, of how many (None: unknown)
 
@@ -104,6 +109,7 @@ class ShopRun:
         self.refused = RefusedStore(db, key, self.state.sealer, edition(self.shop))
         self.days = Days(db, key)
         self.sales_read = SalesRead(db, key)
+        self.variations = VariationNumbers(db, key, dry=self.dry)
         self.installation = Installation(db, key, clock=self.clock)
         self.log = RunLog(db)
         self.memory = Memory(db, self.shop.pos.account)
@@ -202,12 +208,18 @@ class ShopRun:
         return {day for day, stores in pairs.items() if self.new_stores.intersection(stores)}
 
     def snapshot(self, name: str, schema: pa.Schema, partition: str | None = None) -> pa.Table | None:
-        """What an earlier run left in the lake; None when there is nothing, or it has other columns than today's."""
+        """What an earlier run left in the lake; None when there is nothing, or it has columns that today's rows have not."""
         try:
             table = pa.concat_tables(self.state.lake.read(self.shop.key, name, partition))
         except LakeMissing:
             return None
-        return table if table.schema.equals(schema) else None
+        return conformed(table, schema)
+
+    def warn(self, sentence: str) -> None:
+        """Tells something that is odd but stops nothing, once."""
+        if sentence not in self.till.warnings:
+            self.till.warnings.append(sentence)
+            log.warning(sentence)
 
     @contextmanager
     def told(self, what: str) -> Iterator[None]:

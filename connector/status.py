@@ -72,7 +72,9 @@ def _forecast(run: ShopRun) -> int:
 def _places(run: ShopRun) -> list[Place]:
     stores: list[int | None] = [*store_currencies(run)]
     return [
-        (name, store_id) for name in entities.NAMES for store_id in (stores if name == entities.ORDERS.name else [None])
+        (name, store_id)
+        for name in entities.names_of(run.shop.rules)
+        for store_id in (stores if name == entities.ORDERS.name else [None])
     ]
 
 
