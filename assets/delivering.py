@@ -84,7 +84,10 @@ def delivering_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
 
 
 _ONLY_CHANGES = "Only new and changed ones are sent, and every answer is noted in the ledger before it counts."
-_SIMPLE = (entities.CATEGORIES, entities.MANUFACTURERS, entities.CUSTOMERS, entities.PRODUCTS)
+_SIMPLE = (
+    *(entities.CATEGORIES, entities.MANUFACTURERS, entities.CUSTOMER_GROUPS),
+    *(entities.CUSTOMERS, entities.NEWSLETTER, entities.PRODUCTS, entities.VARIATIONS),
+)
 
 
 def _entity_asset(build: AssetBuilder, entity: Entity) -> dg.AssetsDefinition:

@@ -16,7 +16,7 @@ from connector.config import CustomData
 from connector.config_custom_data import in_order
 from connector.delivery.entities import custom_entity
 from connector.mapping.records import RECORDS
-from connector.mapping.reference import map_brands, map_categories
+from connector.mapping.reference import map_brands, map_categories, map_customer_groups
 from connector.reading_customers import current_customers
 from connector.recording_custom import record_custom_data
 from connector.shop_run import ShopRun
@@ -44,6 +44,19 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             inputs=["pos_brands"],
         ),
         records(
+            "customer_groups",
+            "The till's customer tags or lists as ShopiMind's customer groups, under the shop's parent data source.",
+            lambda run, rows: _records(map_customer_groups(run.ctx, table) for table in rows),
+            inputs=["pos_customer_groups"],
+        ),
+        records(
+            "variations",
+            "The sizes of the products with their stock over all warehouses, under the shop's parent data source. Made before the "
+            "orders, which name them, but no order waits for it.",
+            lambda run, rows, stock: _records(recording.record_variations(run, rows, stock)),
+            inputs=["pos_products", "pos_stock"],
+        ),
+        records(
             "orders",
             "The closed sales as orders, one file per closing day. Each order belongs to the data source of its own store, and to "
             "no other. What the sales say about customers (home store, first order, amounts) is noted for their profiles.",
@@ -55,6 +68,13 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
             "customers",
             "The customers as ShopiMind takes them, under the data source of their home store: the one where they buy most.",
             lambda run, listed, new: _records(recording.record_customers(run, current_customers(listed, new))),
+            inputs=["pos_customers", "pos_new_customers"],
+            after=["orders"],
+        ),
+        records(
+            "newsletter",
+            "The newsletter status of every e-mail address that customers have, by the shop's consent rule.",
+            lambda run, listed, new: _records(recording.record_newsletter(run, lambda: current_customers(listed, new))),
             inputs=["pos_customers", "pos_new_customers"],
             after=["orders"],
         ),

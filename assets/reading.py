@@ -11,7 +11,7 @@ from assets import showing
 from assets.builder import READ, SOURCES, AssetBuilder
 from assets.storage import DayRows, Metadata, Rows, StoredDays, StoredRows
 from connector import reading_passes
-from connector.pos.rows import BRANDS, CATEGORIES, CUSTOMERS, PRODUCTS, SALES, STOCK, STORES
+from connector.pos.rows import BRANDS, CATEGORIES, CUSTOMER_GROUPS, CUSTOMERS, PRODUCTS, SALES, STOCK, STORES
 from connector.reading_customers import new_customers_written, read_customers, read_new_customers
 from connector.reading_inbox import with_inbox
 from connector.reading_lists import read_products, read_stores
@@ -67,6 +67,12 @@ _LISTS: tuple[tuple[str, str, pa.Schema, Callable[[ShopRun], Any]], ...] = (
         lambda run: [run.till.categories()],
     ),
     ("pos_brands", "The brands of the account.", BRANDS, lambda run: [run.till.brands()]),
+    (
+        "pos_customer_groups",
+        "The groups of customers, as shops.yaml says: the account's customer tags, or its customer lists.",
+        CUSTOMER_GROUPS,
+        lambda run: [run.till.customer_groups()],
+    ),
     (
         "pos_products",
         "Every product of the account. One that is gone from the till's list stays in here as not listed, so that ShopiMind can "

@@ -27,13 +27,16 @@ from connector.window import country_zone, first_and_last_day
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 # Which assets each entity needs, for `--only`: sources and statuses are what records point to.
-_NEEDED_FOR = {
+_NEEDED_FOR: dict[str, tuple[str, ...]] = {
     entities.DATA_SOURCES: (),
     "order_statuses": ("shopimind_order_statuses",),
     "categories": ("pos_categories", "categories", "shopimind_categories"),
     "manufacturers": ("pos_brands", "manufacturers", "shopimind_manufacturers"),
+    "customer_groups": ("pos_customer_groups", "customer_groups", "shopimind_customer_groups"),
     "customers": ("pos_customers", "pos_new_customers", "customers", "shopimind_customers"),
+    "newsletter": ("pos_customers", "pos_new_customers", "newsletter", "shopimind_newsletter"),
     "products": ("pos_products", "pos_stock", "products", "shopimind_products"),
+    "variations": ("pos_products", "pos_stock", "variations", "shopimind_variations"),
     "orders": (
         *("pos_customers", "pos_sales", "pos_new_customers"),
         *("orders", "shopimind_order_statuses", "shopimind_orders"),
@@ -44,9 +47,10 @@ _NEEDED_FOR = {
 _ALWAYS = frozenset({"pos_stores", "shopimind_sources", "shopimind_summary"})
 # What the frequent job leaves to the nightly one: passes over whole lists, which cost calls however little has changed.
 _WHOLE_LISTS = frozenset(
-    {"pos_stores", "pos_categories", "pos_brands", "pos_products", "pos_stock", "pos_customers"}
-    | {"categories", "manufacturers", "products"}
-    | {"shopimind_categories", "shopimind_manufacturers", "shopimind_products"}
+    {"pos_stores", "pos_categories", "pos_brands", "pos_customer_groups", "pos_products", "pos_stock", "pos_customers"}
+    | {"categories", "manufacturers", "customer_groups", "products", "variations"}
+    | {"shopimind_categories", "shopimind_manufacturers", "shopimind_customer_groups"}
+    | {"shopimind_products", "shopimind_variations"}
 )
 
 
@@ -68,11 +72,13 @@ def shop_definitions(
     A shop whose till may push has one for pushed sales too, with a sensor.
     """
     build = AssetBuilder(shop, first_day, last_day, pooled=pooled)
-    assets = [*reading_assets(build), *mapping_assets(build), *delivering_assets(build)]
+    delivered = names_for(shop, ())
+    made = [*reading_assets(build), *mapping_assets(build), *delivering_assets(build)]
+    assets = [asset for asset in made if asset.key.path[-1] in delivered]
     reconciliation = reconciling_asset(build)
     nightly = dg.define_asset_job(
         sync_job_name(shop),
-        selection=selection(shop, {asset.key.path[-1] for asset in assets}),
+        selection=selection(shop, delivered),
         description=f"Everything of {shop.label}, in its order. By schedule it reads the days that are due; launched by hand with "
         "a range of days (Materialize all), it reads all of these in one run. Only what is new or changed is sent.",
         tags={"shop": shop.key},

@@ -73,6 +73,12 @@ def check_token(document: Document, raw: Mapping[str, Any], place: Path, *, rece
         document.mistake((*place, "shopimind", "access_token"), _EMPTY if "access_token" in account else "is missing")
 
 
+def check_newsletter(document: Document, rules: Any, place: Path) -> None:
+    """Nobody's newsletter status is sent where nothing says who agreed."""
+    if isinstance(rules, dict) and rules.get("newsletter") == "send" and rules.get("consent") in (None, "none"):
+        document.mistake((*place, "newsletter"), "needs the rule consent, which says who agreed to it", closes=False)
+
+
 def check_consent(document: Document, rules: Any, place: Path) -> None:
     """Exactly one carrier of the customers' consent, when the rule is there."""
     consent = rules.get("consent") if isinstance(rules, dict) else None
@@ -113,13 +119,18 @@ def _code_name(event: Any) -> str | None:
 
 
 def check_of_files(document: Document, shop: Mapping[str, Any], place: Path) -> None:
-    """What an export folder has no use for: its customers' consent is a column."""
+    """What an export folder has no use for: its customers' consent is a column, sizes and groups are in none."""
     rules = shop.get("rules")
-    if system_of(shop.get("pos")) == "files" and isinstance(rules, dict) and rules.get("consent") not in (None, "none"):
+    if system_of(shop.get("pos")) != "files" or not isinstance(rules, dict):
+        return
+    if rules.get("consent") not in (None, "none"):
         document.mistake(
             (*place, "rules", "consent"),
             "is not for system: files: name the column that says it in pos.customers.columns.consents",
         )
+    for rule, usual in (("variations", "skip"), ("customer_groups", "none"), ("newsletter", "skip")):
+        if rules.get(rule) not in (None, usual):
+            document.mistake((*place, "rules", rule), f"is not for system: files; leave it {usual}", closes=False)
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,9 @@ class Rules(Strict):
     line_without_product: Literal["misc_product", "drop"] = "misc_product"
     fractional_quantity: Literal["one", "round"] = "one"
     consent: Annotated[Consent | None, BeforeValidator(_none_word)] = None
+    variations: Literal["skip", "send"] = "skip"
+    customer_groups: Literal["none", "tags", "lists"] = "none"
+    newsletter: Literal["skip", "send"] = "skip"
     customers_source: Literal["home_store", "parent"] = "home_store"
     product_link: Annotated[str, AfterValidator(_check_product_link)] = (
         "https://{account}.hiboutik.com/?product_id={product_id}"

@@ -29,7 +29,7 @@ from connector.delivery.provisioned import known_definition
 from connector.due_days import day_range
 from connector.mapping.context import ShopContext
 from connector.mapping.records import RECORDS
-from connector.mapping.reference import map_brands, map_categories, map_order_status
+from connector.mapping.reference import map_brands, map_categories, map_customer_groups, map_order_status
 from connector.outcome import exit_code
 from connector.pos.protocol import QuotaReached
 from connector.pos.rows import CUSTOMERS, SALES
@@ -89,7 +89,8 @@ def plan_shop(run: ShopRun, days: Sequence[str], only: Sequence[str]) -> dict[st
 
     Never raises for what the till or ShopiMind answers: the part then says `failed`, `inactive` or `quota`, and why.
     """
-    plan = _Plan(run, list(days), set(only or entities.names_of(run.shop)))
+    delivered = entities.names_of(run.shop)
+    plan = _Plan(run, list(days), set(delivered).intersection(only or delivered))
     status = "planned"
     try:
         with run.told("plan"), tempfile.TemporaryDirectory(prefix="connector-plan-") as folder:
@@ -152,15 +153,24 @@ class _Plan:
             lists["pos_brands"] = [run.till.brands()]
         if "manufacturers" in self.only:
             self._entity(entities.MANUFACTURERS, _mapped(map_brands, run, lists["pos_brands"]), sources, parent)
-        if "products" in self.only or self._needs("pos_products"):
+        if "customer_groups" in self.only:
+            groups = map_customer_groups(run.ctx, run.till.customer_groups())
+            self._entity(entities.CUSTOMER_GROUPS, [groups], sources, parent)
+        if self.only & {"products", "variations"} or self._needs("pos_products"):
             lists["pos_products"], lists["pos_stock"] = list(read_products(run)), [run.till.stock()]
-        if self.only & {"customers", "orders", "pos_profiles"} or self._needs("pos_customers"):
+        if "variations" in self.only:  # before the orders, which name them
+            variations = recording.record_variations(run, lists["pos_products"], lists["pos_stock"])
+            self._entity(entities.VARIATIONS, variations, sources, parent)
+        if self.only & {"customers", "newsletter", "orders", "pos_profiles"} or self._needs("pos_customers"):
             lake.write(run.shop.key, "pos_customers", None, read_customers(run), CUSTOMERS)
         if "orders" in self.only:
             self._orders(lake, sources)
         if "customers" in self.only:
             customers = recording.record_customers(run, self._customers(lake))
             self._entity(entities.CUSTOMERS, customers, sources, of_customers)
+        if "newsletter" in self.only:
+            newsletter = recording.record_newsletter(run, lambda: self._customers(lake))
+            self._entity(entities.NEWSLETTER, newsletter, sources, of_customers)
         if "products" in self.only:
             products = recording.record_products(run, lists["pos_products"], lists["pos_stock"])
             self._entity(entities.PRODUCTS, products, sources, parent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -14,8 +13,6 @@ from connector.pos.rows import PRODUCTS, STORES
 from connector.shop_run import ShopRun
 
 _FEW_PRODUCTS = 20  # so few products may well be replaced at once
-
-log = logging.getLogger(__name__)
 
 
 def read_stores(run: ShopRun) -> pa.Table:
@@ -32,8 +29,7 @@ def read_stores(run: ShopRun) -> pa.Table:
     run.use_stores(stores)
     for store in run.ctx.stores:
         if store.zone_assumed:
-            _warn(
-                run,
+            run.warn(
                 f"shop {run.shop.key}: the till gives store {store.store_id} no time zone that exists; its times are read "
                 f"as those of {store.time_zone}. Set it right in the till, then read the store's days again.",
             )
@@ -80,16 +76,9 @@ def _is_doubtful(run: ShopRun, before: pa.Table, missing: pa.Table, *, is_empty:
     if lost == 0 or not (is_empty or (listed > _FEW_PRODUCTS and lost * 2 > listed)):
         return False
     run.till.incomplete_lists.add("products")
-    _warn(
-        run,
+    run.warn(
         f"shop {run.shop.key}: the till's list of products lacks {lost} of the {listed} that it had before. That is "
         "taken for a fault of the list: none of them was made inactive. If they were deleted on purpose, make them "
         "inactive in ShopiMind.",
     )
     return True
-
-
-def _warn(run: ShopRun, sentence: str) -> None:
-    if sentence not in run.till.warnings:
-        run.till.warnings.append(sentence)
-        log.warning(sentence)

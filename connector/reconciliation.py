@@ -201,7 +201,7 @@ class _Look:
         if entities.DATA_SOURCES in self.only:
             self._sources()
         for entity in entities.of_shop(self.run.shop):
-            if entity.name in self.only:
+            if entity.name in self.only and entity not in entities.NOT_LISTED:
                 self._read(entity)
 
     def at_the_till(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,12 +10,17 @@ import pyarrow.compute as pc
 from connector.delivery.entities import CUSTOMERS, ORDERS
 from connector.mapping.customers import map_customers
 from connector.mapping.facts import CustomerFacts, customer_facts
+from connector.mapping.identifiers import preferred_number
 from connector.mapping.known_customers import KnownCustomers
+from connector.mapping.newsletter import Addresses, map_newsletter
 from connector.mapping.orders import map_orders
-from connector.mapping.products import map_misc_product, map_products, stock_by_product
+from connector.mapping.products import map_misc_product, map_products, stock_by_product, stock_by_size
 from connector.mapping.profiles import map_profiles
+from connector.mapping.variations import NamedSizes, map_variations, sizes_of
+from connector.pos.rows import SALES, conformed
 from connector.shop_run import ShopRun
 
+_NAMED = 5  # sizes in a warning
 _MISC_PRODUCT = "misc_product"  # what the account's memory calls a shop that needs it
 
 
@@ -28,10 +33,25 @@ def record_products(run: ShopRun, products: Iterable[pa.Table], stock: Iterable[
         yield map_misc_product(run.ctx)
 
 
+def record_variations(run: ShopRun, products: Iterable[pa.Table], stock: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """`RECORDS` of the variations. From here on orders can name every size of these products."""
+    available = stock_by_size(pa.concat_tables(stock))
+    for rows in products:
+        run.variations.allot(sizes_of(rows), preferred_number)
+        yield map_variations(run.ctx, rows, available, run.variations.of)
+
+
 def record_customers(run: ShopRun, customers: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """`RECORDS` of the customers, with their home stores as far as sales were read."""
     for rows in _touched(run, customers):
         yield map_customers(run.ctx, rows, _facts(run, rows))
+
+
+def record_newsletter(run: ShopRun, customers: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.Table]:
+    """`RECORDS` of the newsletter subscribers; the customers are gone through twice."""
+    addresses = Addresses(customers())
+    for rows in customers():
+        yield map_newsletter(run.ctx, rows, _facts(run, rows), addresses)
 
 
 def record_profiles(
@@ -70,12 +90,14 @@ def record_orders(
     for rows in customers:
         known.add(rows)
     known.freeze()
+    sizes = _named_sizes(run)
     for day, sales in days:
+        sales = conformed(sales, SALES) or sales
         stores = _stores_read(run, day)
         if stores is not None:
             sales = sales.filter(pc.is_in(sales["store_id"], value_set=pa.array(stores, pa.int64())))
         named = set(sales["customer_id"].to_pylist()) - {None, 0}
-        mapped = map_orders(run.ctx, sales, known, run.sales_read.first_closed(named))
+        mapped = map_orders(run.ctx, sales, known, run.sales_read.first_closed(named), sizes)
         if not run.new_customers_read:
             _read_again(run, day, sales, named - known.find(named).keys())
         for store_id in stores if stores is not None else sorted(set(sales["store_id"].to_pylist()) - {None}):
@@ -86,6 +108,31 @@ def record_orders(
             if not run.dry:
                 run.memory.learn(f"{_MISC_PRODUCT}/{run.shop.key}", "yes")
         yield day, mapped.records
+    if sizes is not None:
+        _tell_unnamed_sizes(run, sizes)
+
+
+def _named_sizes(run: ShopRun) -> NamedSizes | None:
+    """What order lines name their sizes by, where the shop sends variations."""
+    if run.shop.rules.variations == "skip":
+        return None
+    return NamedSizes(run.shop.identifiers, run.variations.of, run.variations.has_sizes)
+
+
+def _tell_unnamed_sizes(run: ShopRun, sizes: NamedSizes) -> None:
+    """The sizes that were sold and that no order could name."""
+    if sizes.unknown:
+        named = ", ".join(f"{product_id}/{size_id}" for product_id, size_id in sorted(sizes.unknown)[:_NAMED])
+        run.warn(
+            f"shop {run.shop.key}: {len(sizes.unknown)} size(s) were sold that the list of products does not have "
+            f"(product/size {named}): these order lines name no variation. A size that the list gets is named by the orders "
+            "of the days that are read after it."
+        )
+    if sizes.unsaid:
+        run.warn(
+            f"shop {run.shop.key}: the till's lines do not say which size was sold of {len(sizes.unsaid)} product(s) with "
+            "sizes: these order lines name no variation."
+        )
 
 
 def forget_refused_orders(run: ShopRun) -> None:

@@ -27,7 +27,7 @@ from connector.delivery.deliver import Delivery
 from connector.delivery.entities import Entity
 from connector.delivery.provisioned import known_sources
 from connector.delivery.refused import Filters
-from connector.mapping.orders import what_counts
+from connector.mapping import newsletter, orders
 from connector.mapping.records import Records
 from connector.outcome import Status, exit_code
 from connector.shop_definitions import records_resource
@@ -43,6 +43,7 @@ Row = dict[str, Any]  # one of `RefusedStore.all`
 Place = tuple[str, int | None]  # entity, and the store of an order
 
 _NOWHERE = -1  # what stands for a store that has no data source
+_WHAT_COUNTS = {entities.ORDERS.name: orders.what_counts, entities.NEWSLETTER.name: newsletter.what_counts}
 _AT_ONCE = 400  # records between two looks at whether to stop
 _OWN_CHECKS = (
     "were refused by the connector's own checks, so there is nothing to send: correct their rows in the till. "
@@ -311,7 +312,7 @@ def _add_record(records: Records, row: Row, payload: dict[str, Any], source_stor
         day=row["day"],
         amount=Decimal(str(payload["amount"])) if is_order else None,
         currency=payload["currency"] if is_order else None,
-        digest_of=what_counts(payload) if is_order else None,
+        digest_of=_WHAT_COUNTS[row["entity"]](payload) if row["entity"] in _WHAT_COUNTS else None,
     )
 
 

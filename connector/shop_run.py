@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from connector.due_days import days_asked, days_due, recent_from, today
 from connector.mapping.context import ShopContext, shop_context
 from connector.mapping.edition import edition
 from connector.pos.protocol import PointOfSale, QuotaReached
+from connector.pos.rows import conformed
 from connector.pos.systems import open_point_of_sale
 from connector.shopimind.client import ShopiMind
 from connector.shopimind.envelope import ApiError, Envelope, InstallationInactive
@@ -39,6 +41,7 @@ from connector.state.sales_read import SalesRead
 from connector.state.sealing import Sealer
 from connector.state.till_inbox import TillInbox
 from connector.state.turnover import Turnover
+from connector.state.variations import VariationNumbers
 from connector.state.way import BACKFILL_LEASE, HISTORY_LEASE
 from connector.state.webhook_installations import LifecycleState, lifecycle_state
 
@@ -54,6 +57,8 @@ _DEFERRED: dict[LifecycleState | None, str] = {
     "deactivated": "is deactivated",
     "uninstalled": "is uninstalled",
 }
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int | None], None]  # what, how many done, of how many (None: unknown)
 
@@ -145,6 +150,7 @@ class ShopRun:
         self.days = Days(db, key)
         self.sales_read = SalesRead(db, key)
         self.turnover = Turnover(db, key)
+        self.variations = VariationNumbers(db, key, dry=self.dry)
         self.installation = Installation(db, key, clock=self.clock)
         self.log = RunLog(db)
         self.inbox = TillInbox(db, key, self.state.sealer, clock=self.clock)
@@ -316,12 +322,18 @@ class ShopRun:
         return {day for day, stores in pairs.items() if self.new_stores.intersection(stores)}
 
     def snapshot(self, name: str, schema: pa.Schema, partition: str | None = None) -> pa.Table | None:
-        """What an earlier run left in the lake; None when there is nothing, or it has other columns than today's."""
+        """What an earlier run left in the lake; None when there is nothing, or it has columns that today's rows have not."""
         try:
             table = pa.concat_tables(self.state.lake.read(self.shop.key, name, partition))
         except LakeMissing:
             return None
-        return table if table.schema.equals(schema) else None
+        return conformed(table, schema)
+
+    def warn(self, sentence: str) -> None:
+        """Tells something that is odd but stops nothing, once."""
+        if sentence not in self.till.warnings:
+            self.till.warnings.append(sentence)
+            log.warning(sentence)
 
     @contextmanager
     def told(self, what: str) -> Iterator[None]:

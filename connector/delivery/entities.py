@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connector.config_custom_data import in_order
 
 if TYPE_CHECKING:
-    from connector.config import CustomData, Shop
+    from connector.config import CustomData, Rules, Shop
     from connector.shopimind.client import ShopiMind
-    from connector.shopimind.resources import SyncedList
+    from connector.shopimind.resources import Saved
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,29 @@ RECORDS_PER_REQUEST = 20  # of custom data
 ORDER_STATUSES = Entity("order_statuses", 100)
 CATEGORIES = Entity("categories", 100)
 MANUFACTURERS = Entity("manufacturers", 100)
+CUSTOMER_GROUPS = Entity("customer_groups", 100)
 CUSTOMERS = Entity("customers", 50)
+NEWSLETTER = Entity("newsletter", 50)
 PRODUCTS = Entity("products", 50)
+VARIATIONS = Entity("variations", 50)
 ORDERS = Entity("orders", 50)
 POS_PROFILES = Entity("pos_profiles", RECORDS_PER_REQUEST, definition="pos_profile")
 
-ENTITIES = (ORDER_STATUSES, CATEGORIES, MANUFACTURERS, CUSTOMERS, PRODUCTS, ORDERS, POS_PROFILES)
+ENTITIES = (
+    *(ORDER_STATUSES, CATEGORIES, MANUFACTURERS),
+    *(CUSTOMER_GROUPS, CUSTOMERS, NEWSLETTER),
+    *(PRODUCTS, VARIATIONS, ORDERS, POS_PROFILES),
+)
 EVENTS = "events"  # no records: triggered one by one, only where the shop has some
 NAMES = (DATA_SOURCES, *(entity.name for entity in ENTITIES), EVENTS)
+
+# Those that a rule of the shop switches on; all others are delivered for every shop.
+_SWITCHED: dict[Entity, Callable[[Rules], bool]] = {
+    CUSTOMER_GROUPS: lambda rules: rules.customer_groups != "none",
+    NEWSLETTER: lambda rules: rules.newsletter == "send",
+    VARIATIONS: lambda rules: rules.variations == "send",
+}
+NOT_LISTED = frozenset({NEWSLETTER, VARIATIONS})  # ShopiMind has no list of these, so they cannot be compared
 
 
 def custom_entity(declared: CustomData) -> Entity:
@@ -59,8 +75,9 @@ def custom_of_shop(shop: Shop) -> list[Entity]:
 
 
 def of_shop(shop: Shop) -> list[Entity]:
-    """Every entity of a shop: those of all shops, then its own custom data."""
-    return [*ENTITIES, *custom_of_shop(shop)]
+    """Every entity of a shop: those of all shops and those that its rules switch on, then its own custom data."""
+    built_in = (entity for entity in ENTITIES if entity not in _SWITCHED or _SWITCHED[entity](shop.rules))
+    return [*built_in, *custom_of_shop(shop)]
 
 
 def names_of(shop: Shop) -> list[str]:
@@ -68,13 +85,16 @@ def names_of(shop: Shop) -> list[str]:
     return [DATA_SOURCES, *(entity.name for entity in of_shop(shop)), *([EVENTS] if shop.events else [])]
 
 
-def resource_of(crm: ShopiMind, entity: Entity) -> SyncedList:
+def resource_of(crm: ShopiMind, entity: Entity) -> Saved:
     """Where an entity is saved and listed. The place of custom data depends on its definition: see `connector.shop_definitions`."""
     return {
         ORDER_STATUSES: crm.orders_statuses,
         CATEGORIES: crm.products_categories,
         MANUFACTURERS: crm.products_manufacturers,
+        CUSTOMER_GROUPS: crm.customers_groups,
         CUSTOMERS: crm.customers,
+        NEWSLETTER: crm.newsletter_subscribers,
         PRODUCTS: crm.products,
+        VARIATIONS: crm.products_variations.all,
         ORDERS: crm.orders,
     }[entity]

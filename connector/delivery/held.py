@@ -34,6 +34,7 @@ _ID = {
     entities.ORDER_STATUSES: "status_id",
     entities.CATEGORIES: "category_id",
     entities.MANUFACTURERS: "manufacturer_id",
+    entities.CUSTOMER_GROUPS: "group_id",
     entities.CUSTOMERS: "customer_id",
     entities.PRODUCTS: "product_id",
     entities.ORDERS: "order_id",
@@ -76,7 +77,9 @@ def held_by_crm(
 
 def _pages_of(crm: ShopiMind, entity: Entity, definition: int | None, in_flight: int) -> Iterator[list[dict[str, Any]]]:
     if entity.definition is None:
-        yield from pages(entities.resource_of(crm, entity), in_flight)
+        resource = entities.resource_of(crm, entity)
+        assert isinstance(resource, Listed), f"ShopiMind has no list of {entity.name}"
+        yield from pages(resource, in_flight)
     elif definition is not None:
         yield from pages(crm.custom_data_records.of(definition), in_flight)
 

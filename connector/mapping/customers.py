@@ -15,8 +15,8 @@ from connector.mapping.records import SKIPPED, Records
 from connector.mapping.rowwise import Row, map_rows
 from connector.mapping.text import clean
 
-_NO_FACTS = CustomerFacts()
-_FIELDS = {
+NO_FACTS = CustomerFacts()
+CUSTOMER_FIELDS = {
     "customers_id": "customer_id",
     "customer_id": "customer_id",
     "first_name": "first_name",
@@ -42,11 +42,11 @@ def map_customers(ctx: ShopContext, rows: pa.Table, facts: Mapping[int, Customer
         if not email and ctx.rules.customers_without_email == "skip":
             records.leave_out(SKIPPED, name, Skip.CUSTOMER_WITHOUT_EMAIL.value)
             return
-        of_customer = facts.get(row["customer_id"], _NO_FACTS)
+        of_customer = facts.get(row["customer_id"], NO_FACTS)
         payload = _payload(ctx, name, email, row, of_customer)
         records.send(name, payload, source_store_id=source_store(ctx, of_customer))
 
-    return map_rows(rows, "customer_id", external_id, add, _FIELDS)
+    return map_rows(rows, "customer_id", external_id, add, CUSTOMER_FIELDS)
 
 
 def source_store(ctx: ShopContext, facts: CustomerFacts) -> int | None:
@@ -59,9 +59,14 @@ def created_at(ctx: ShopContext, first_closed: int | None) -> str:
     return ctx.first_day_at if first_closed is None else times.at(first_closed, ctx.main_zone)
 
 
-def _payload(ctx: ShopContext, name: str, email: str, row: Row, facts: CustomerFacts) -> dict[str, Any]:
-    created = created_at(ctx, facts.first_closed)
+def updated_at(ctx: ShopContext, row: Row, facts: CustomerFacts) -> str:
+    """The customer's last order day, else since when he exists. Raises `Refused`."""
     last_order = times.moment("updated_at", row["last_order_date"], ctx.main_zone)
+    return last_order.iso if last_order else created_at(ctx, facts.first_closed)
+
+
+def _payload(ctx: ShopContext, name: str, email: str, row: Row, facts: CustomerFacts) -> dict[str, Any]:
+    changed_at = updated_at(ctx, row, facts)
     consents = row["consents"] is True
     return {
         "customer_id": name,
@@ -73,8 +78,18 @@ def _payload(ctx: ShopContext, name: str, email: str, row: Row, facts: CustomerF
         "is_opt_in": consents,
         "is_newsletter_subscribed": consents,
         "lang": ctx.lang,
-        "group_ids": None,
+        "group_ids": _groups(ctx, row.get("groups")),
         "is_active": True,
-        "created_at": created,
-        "updated_at": last_order.iso if last_order else created,
+        "created_at": created_at(ctx, facts.first_closed),
+        "updated_at": changed_at,
     }
+
+
+def _groups(ctx: ShopContext, groups: list[int] | None) -> list[str] | None:
+    """The ids of the customer's groups; null when there are none, also of a row from before groups were read."""
+    ids = [
+        identifiers.text_id(ctx.identifiers, "group_ids", group)
+        for group in groups or ()
+        if identifiers.is_pos_id(group)
+    ]
+    return ids or None

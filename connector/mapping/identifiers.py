@@ -43,6 +43,25 @@ def number_id(identifiers: Identifiers, field_name: str, pos_id: int | None) -> 
     return identifiers.offset + pos_id
 
 
+def is_pos_id(pos_id: int | None) -> bool:
+    """Whether a till's id is one from which an id can be made."""
+    return pos_id is not None and 0 < pos_id < POS_IDS
+
+
+def preferred_number(product_id: int, size_id: int) -> int:
+    """The number, 1 to 99,999,999, that a product's size gets where it is still free: always the same one.
+
+    A till's product and size do not fit into one number of the shop's range, so two pairs may prefer the same one:
+    `connector.state.variations` then allots the next that is free, and remembers it.
+    """
+    return 1 + int.from_bytes(digest_bytes(f"{product_id}/{size_id}".encode())[:8], "big") % (POS_IDS - 1)
+
+
+def variation_id(identifiers: Identifiers, number: int) -> int:
+    """The integer id of the variation to which that number was allotted. A space of its own: products have the same numbers."""
+    return identifiers.offset + number
+
+
 def owns(identifiers: Identifiers, external_id: str | int) -> bool:
     """Whether an id is one that this shop would make: of text when it is text, else a number of the shop's range."""
     if isinstance(external_id, int):

@@ -9,9 +9,10 @@ from typing import Any
 from connector.mapping import identifiers, money
 from connector.mapping.context import ShopContext
 from connector.mapping.outcomes import Refused
+from connector.mapping.variations import NamedSizes
 
-# product_id, quantity, total, tax_rate: the fields of `connector.pos.rows.LINE`
-RawLine = tuple[int | None, str | None, str | None, str | None]
+# product_id, quantity, total, tax_rate, size_id: the fields of `connector.pos.rows.LINE`
+RawLine = tuple[int | None, str | None, str | None, str | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class OrderLines:
 @dataclass(slots=True)
 class _Line:
     product_id: int  # the till's; 0 = none
+    size_id: int | None  # the till's; 0 = none
     number: int  # the product's integer id for ShopiMind
     pieces: int | None  # None: not a whole number
     nearest: int  # whole number to the quantity, at least one piece, below zero for a return
@@ -34,8 +36,13 @@ class _Line:
     net: int
 
 
-def order_lines(ctx: ShopContext, lines: Sequence[RawLine], *, is_return: bool) -> OrderLines:
-    """Raises `Refused` (field `products[i].…`, i = place among `lines`) when any line cannot be read."""
+def order_lines(
+    ctx: ShopContext, lines: Sequence[RawLine], sizes: NamedSizes | None = None, *, is_return: bool
+) -> OrderLines:
+    """`sizes` names the variations, where the shop has them.
+
+    Raises `Refused` (field `products[i].…`, i = place among `lines`) when any line cannot be read.
+    """
     read = [_read(ctx, place, line) for place, line in enumerate(lines)]
     unspread: list[_Line] = []
     if ctx.rules.line_without_product == "misc_product" and any(line.product_id == 0 for line in read):
@@ -47,13 +54,13 @@ def order_lines(ctx: ShopContext, lines: Sequence[RawLine], *, is_return: bool) 
     for line in read:
         if _is_sent(ctx, line, is_return):
             misc = misc or line.product_id == 0
-            products.append(_product(ctx, line))
+            products.append(_product(ctx, line, sizes))
     net_cents = sum(money.half_up(line.cents * line.net, line.gross) for line in read + unspread)
     return OrderLines(products, net_cents, misc)
 
 
 def _read(ctx: ShopContext, place: int, line: RawLine) -> _Line:
-    product_id, quantity_text, total, rate = line
+    product_id, quantity_text, total, rate, size_id = line
     try:
         if product_id == 0:
             number = identifiers.misc_product_id(ctx.identifiers)
@@ -66,7 +73,7 @@ def _read(ctx: ShopContext, place: int, line: RawLine) -> _Line:
         raise Refused(f"products[{place}].{refused.field}", refused.reason) from None
     if product_id and cents < 0 < nearest:  # some tills mark what comes back by its price, not by its quantity
         pieces, nearest = None if pieces is None else -pieces, -nearest
-    return _Line(product_id or 0, number, pieces, nearest, cents, gross, net)
+    return _Line(product_id or 0, size_id, number, pieces, nearest, cents, gross, net)
 
 
 def _spread_discounts(lines: list[_Line], is_return: bool) -> tuple[list[_Line], list[_Line]]:
@@ -105,7 +112,7 @@ def _is_sent(ctx: ShopContext, line: _Line, is_return: bool) -> bool:
     return is_return or line.nearest > 0 or rules.return_lines == "send"
 
 
-def _product(ctx: ShopContext, line: _Line) -> dict[str, Any]:
+def _product(ctx: ShopContext, line: _Line, sizes: NamedSizes | None) -> dict[str, Any]:
     if line.pieces:
         quantity = line.pieces
     elif ctx.rules.fractional_quantity == "round":
@@ -114,7 +121,7 @@ def _product(ctx: ShopContext, line: _Line) -> dict[str, Any]:
         quantity = 1 if line.nearest > 0 else -1
     return {
         "product_id": line.number,
-        "product_variation_id": None,
+        "product_variation_id": sizes.id_of(line.product_id, line.size_id) if sizes and line.product_id else None,
         "price": money.number(money.half_up(line.cents, quantity)),
         "price_without_tax": money.number(money.half_up(line.cents * line.net, line.gross * quantity)),
         "manufacturer_id": None,

@@ -20,6 +20,7 @@ from connector.mapping.lines import OrderLines, RawLine, order_lines
 from connector.mapping.outcomes import Refusal, Refused, Skip, not_read_whole, refusal, unreadable_row
 from connector.mapping.records import FAILED, SKIPPED, Records
 from connector.mapping.text import clean
+from connector.mapping.variations import NamedSizes
 
 _FIELDS = {
     "sale_id": "order_id",
@@ -45,7 +46,7 @@ class MappedSales(NamedTuple):
     needs_misc_product: bool  # an order that is sent has a line that points to the miscellaneous product
 
 
-_LINE_NAMES = ("product_id", "quantity", "total", "tax_rate")
+_LINE_NAMES = ("product_id", "quantity", "total", "tax_rate", "size_id")
 
 
 class _Sale(NamedTuple):
@@ -87,22 +88,28 @@ class _Mapping:
     ctx: ShopContext
     emails: Mapping[int, str]  # of the customers that exist
     first_closed: Mapping[int, int]  # per customer, the sales of this table included
+    sizes: NamedSizes | None = None
     records: Records = field(default_factory=Records)
     places: Places = field(default_factory=lambda: Places("sale_id"))
     misc: bool = False
 
 
 def map_orders(
-    ctx: ShopContext, sales: pa.Table, customers: KnownCustomers, first_closed: Mapping[int, int]
+    ctx: ShopContext,
+    sales: pa.Table,
+    customers: KnownCustomers,
+    first_closed: Mapping[int, int],
+    sizes: NamedSizes | None = None,
 ) -> MappedSales:
     """`connector.pos.rows.SALES` -> orders and facts.
 
-    `first_closed` gives, per customer id, the closing (seconds since 1970 UTC) of the first sale read before these.
+    `first_closed` gives, per customer id, the closing (seconds since 1970 UTC) of the first sale read before these;
+    `sizes` names the variations, where the shop's rule sends them.
     """
     rows = list(_sales(sales))
     readings = [_read(ctx, sale) for sale in rows]
     emails = customers.find(sale.customer_id for sale in rows if sale.customer_id)
-    run = _Mapping(ctx, emails, _first_closed(rows, readings, first_closed))
+    run = _Mapping(ctx, emails, _first_closed(rows, readings, first_closed), sizes)
     sent = [_map_sale(run, sale, reading) for sale, reading in zip(rows, readings, strict=True)]
     return MappedSales(run.records.table(), _facts(rows, readings, sent), run.misc)
 
@@ -176,7 +183,7 @@ def _map_sale(run: _Mapping, sale: _Sale, reading: _Reading) -> bool:
         if waits and not reason:
             run.records.leave_out(FAILED, name, not_read_whole(sale.problems), **counted)
             return reading.fault is None  # it is owed, and may have been delivered long ago
-        lines = None if reason else _lines(run.ctx, sale, reading)
+        lines = None if reason else _lines(run, sale, reading)
         if lines and not lines.products:
             reason = Skip.NO_LINE
         if reason or lines is None:
@@ -215,12 +222,12 @@ def _skip(run: _Mapping, sale: _Sale, reading: _Reading) -> Skip | None:
     return None
 
 
-def _lines(ctx: ShopContext, sale: _Sale, reading: _Reading) -> OrderLines:
+def _lines(run: _Mapping, sale: _Sale, reading: _Reading) -> OrderLines:
     if reading.fault is not None:
         raise reading.fault
     if sale.lines_from == "none":
         raise refusal("products", Refusal.LINES_NOT_READ)
-    return order_lines(ctx, sale.lines, is_return=reading.kind is SaleKind.RETURN)
+    return order_lines(run.ctx, sale.lines, run.sizes, is_return=reading.kind is SaleKind.RETURN)
 
 
 def _payload(run: _Mapping, name: str, sale: _Sale, reading: _Reading, lines: OrderLines) -> dict[str, Any]:

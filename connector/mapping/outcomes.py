@@ -21,6 +21,7 @@ class Skip(StrEnum):
     CUSTOMER_WITHOUT_EMAIL = "customer_without_email"  # customer, or sale of one, rule customers_without_email
     WEB_ORDER = "web_order"  # sale: it came from a web shop (external reference), rule web_orders
     RETURN = "return"  # sale: its total is below zero, rule returns
+    SHARED_EMAIL = "shared_email"  # newsletter subscriber: another customer stands for the same address
     NO_LINE = "no_line"  # sale: no line is left to send
 
 
@@ -29,11 +30,11 @@ class Refusal(StrEnum):
 
     ROW_UNREADABLE = "the row could not be read"  # any row: the till's value has the wrong type (`problems`)
     BAD_ID = "not an id that can be sent"  # any id: missing, not 1 to 99,999,999, or past 2^31 - 1 with the offset
-    EMPTY_NAME = "the name is empty"  # product, category, manufacturer
+    EMPTY_NAME = "the name is empty"  # product, category, manufacturer, variation, customer group
     BAD_DATE = "impossible date"  # any date: not of the calendar, or not written as the till writes dates
     NO_DATE = "no closing time"  # sale: a closed sale without the time of its closing
     BAD_AMOUNT = "not an amount"  # any money: not a decimal number below 10^12
-    NEGATIVE_PRICE = "the price is below zero"  # product
+    NEGATIVE_PRICE = "the price is below zero"  # product, variation
     BAD_QUANTITY = "not a quantity"  # stock, line: not a number, or past 2^31 - 1
     BAD_TAX_RATE = "not a tax rate"  # line: not a fraction from 0 to 1
     BAD_POINTS = "not a whole number of points"  # profile

@@ -47,16 +47,25 @@ def stock_by_product(rows: pa.Table) -> dict[int, int | None]:
 
     The sum is rounded down and may be below zero. None: a row of the product cannot be read, so the sum is not known.
     """
-    sums: dict[int, Decimal | None] = {}
-    columns = (rows[name].to_pylist() for name in ("product_id", "available", "problems"))
-    for product_id, available, problems in zip(*columns, strict=True):
-        if product_id is None:
+    return {product_id: total for (product_id,), total in _sums(rows, "product_id").items()}
+
+
+def stock_by_size(rows: pa.Table) -> dict[tuple[int, int], int | None]:
+    """The same of each product and size, over all warehouses."""
+    return {(product, size): total for (product, size), total in _sums(rows, "product_id", "size_id").items()}
+
+
+def _sums(rows: pa.Table, *keys: str) -> dict[tuple[int, ...], int | None]:
+    sums: dict[tuple[int, ...], Decimal | None] = {}
+    columns = (rows[name].to_pylist() for name in (*keys, "available", "problems"))
+    for *key, available, problems in zip(*columns, strict=True):
+        if None in key:
             continue
         value = money.decimal(available) if problems is None else None
-        so_far = sums.get(product_id, Decimal(0))
+        so_far = sums.get(tuple(key), Decimal(0))
         known = value is not None and so_far is not None and abs(value) <= money.MAX_QUANTITY
-        sums[product_id] = so_far + value if known else None  # type: ignore[operator]
-    return {product_id: None if total is None else int(total // 1) for product_id, total in sums.items()}
+        sums[tuple(key)] = so_far + value if known else None  # type: ignore[operator]
+    return {key: None if total is None else int(total // 1) for key, total in sums.items()}
 
 
 def map_products(ctx: ShopContext, rows: pa.Table, stock: Mapping[int, int | None]) -> pa.Table:
@@ -88,7 +97,7 @@ def map_misc_product(ctx: ShopContext) -> pa.Table:
             "ean13": None,
             "description": "",
             "description_short": None,
-            "link": _link(ctx, 0),
+            "link": product_link(ctx, 0),
             "image_link": None,
             "category_ids": [],
             "manufacturer_id": None,
@@ -120,17 +129,17 @@ def _payload(ctx: ShopContext, product_id: int, row: Row, stock: Mapping[int, in
         "lang": ctx.lang,
         "name": name,
         "reference": clean(row["reference"]) or None,
-        "ean13": _ean13(row["barcode"]),
+        "ean13": ean13(row["barcode"]),
         "description": clean(row["description"]),
         "description_short": None,
-        "link": _link(ctx, row["product_id"]),
+        "link": product_link(ctx, row["product_id"]),
         "image_link": None,
         "category_ids": ([identifiers.number_id(ctx.identifiers, "category_ids", category_id)] if category_id else []),
         "manufacturer_id": identifiers.text_id(ctx.identifiers, "manufacturer_id", brand_id) if brand_id else None,
         "currency": currency("currency", ctx.main_store.currency),
         "price": money.number(price),
         "price_discount": money.number(promo_price if promo_price > 0 else price),
-        "quantity_remaining": _quantity(stock.get(row["product_id"], 0)),
+        "quantity_remaining": quantity(stock.get(row["product_id"], 0)),
         "is_active": not (row["archived"] or _vanished(row)),
         "created_at": changed_at,
         "updated_at": changed_at,
@@ -141,12 +150,13 @@ def _vanished(row: Row) -> bool:
     return row["listed"] is False
 
 
-def _link(ctx: ShopContext, product_id: int) -> str:
+def product_link(ctx: ShopContext, product_id: int) -> str:
+    """The address of a product's page, by the rule."""
     link = ctx.rules.product_link.replace("{account}", ctx.account)
     return link.replace("{product_id}", str(product_id))
 
 
-def _ean13(barcode: str | None) -> str | None:
+def ean13(barcode: str | None) -> str | None:
     """The barcode when it is an EAN-13: thirteen digits, the last of which makes the weighted sum a multiple of ten."""
     digits = clean(barcode)
     if not _THIRTEEN_DIGITS.fullmatch(digits):
@@ -155,7 +165,8 @@ def _ean13(barcode: str | None) -> str | None:
     return digits if weighted % 10 == 0 else None
 
 
-def _quantity(stock: int | None) -> int:
+def quantity(stock: int | None) -> int:
+    """What is left, at least 0. Raises `Refused` when it is not known."""
     if stock is None or stock > money.MAX_QUANTITY:
         raise refusal("quantity_remaining", Refusal.BAD_QUANTITY, stock)
     return max(stock, 0)

@@ -28,6 +28,8 @@ _BRAND_FIELDS = {
     "enabled": "is_active",
 }
 
+_GROUP_FIELDS = {"group_id": "group_id", "tag_id": "group_id", "list_id": "group_id", "tag": "name", "name": "name"}
+
 
 def map_categories(ctx: ShopContext, rows: pa.Table) -> pa.Table:
     """`connector.pos.rows.CATEGORIES` -> `RECORDS`, one per category."""
@@ -76,6 +78,27 @@ def map_brands(ctx: ShopContext, rows: pa.Table) -> pa.Table:
         )
 
     return map_rows(rows, "brand_id", external_id, add, _BRAND_FIELDS)
+
+
+def map_customer_groups(ctx: ShopContext, rows: pa.Table) -> pa.Table:
+    """`connector.pos.rows.CUSTOMER_GROUPS` -> `RECORDS`, one per group."""
+
+    def external_id(row: Row) -> str:
+        return identifiers.text_id(ctx.identifiers, "group_id", row["group_id"])
+
+    def add(records: Records, name: str, row: Row) -> None:
+        records.send(
+            name,
+            {
+                "group_id": name,
+                "lang": ctx.lang,
+                "name": _name(row),
+                "created_at": ctx.first_day_at,
+                "updated_at": ctx.first_day_at,
+            },
+        )
+
+    return map_rows(rows, "group_id", external_id, add, _GROUP_FIELDS)
 
 
 def map_order_status(ctx: ShopContext) -> pa.Table:

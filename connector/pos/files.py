@@ -86,6 +86,10 @@ class ExportFolder(PointOfSale):
         """`BRANDS`; none when the account has no such file."""
         return self._whole("brands", rows.BRANDS)
 
+    def customer_groups(self) -> pa.Table:
+        """None: an export has no such file, and the configuration takes no rule that asks for it."""
+        return rows.CUSTOMER_GROUPS.empty_table()
+
     def stock(self) -> pa.Table:
         """`STOCK`; none when the account has no such file."""
         return self._whole("stock", rows.STOCK)

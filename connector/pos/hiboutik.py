@@ -17,6 +17,8 @@ from connector.pos import rows
 from connector.pos.hiboutik_calls import HiboutikCalls, RightMissing
 from connector.pos.hiboutik_consent import ConsentRule
 from connector.pos.hiboutik_credentials import credentials
+from connector.pos.hiboutik_customer_lists import CustomerLists
+from connector.pos.hiboutik_groups import GroupRule, GroupsFrom
 from connector.pos.hiboutik_lists import claimed_rows, listing, one
 from connector.pos.hiboutik_sales import SalesReader
 from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale, PosError, QuotaReached, SaleNeeds
@@ -49,6 +51,7 @@ class Hiboutik(PointOfSale):
         api_key: SecretStr | str | None = None,
         oauth_token: SecretStr | str | None = None,
         consent: Consent | None,
+        customer_groups: GroupsFrom = "none",
         counter: CallCounter,
         memory: AccountMemory,
         calls_in_flight: int = 5,
@@ -67,7 +70,9 @@ class Hiboutik(PointOfSale):
             calls_in_flight=calls_in_flight,
             once_within=once_within,
         )
-        self._consent = ConsentRule(consent, self._calls, self._warn)
+        lists = CustomerLists(self._calls)
+        self._consent = ConsentRule(consent, self._calls, lists, self._warn)
+        self._groups = GroupRule(customer_groups, self._calls, lists, self._warn)
         self._sales = SalesReader(self._calls, memory, self._warn)
 
     def __repr__(self) -> str:
@@ -117,12 +122,19 @@ class Hiboutik(PointOfSale):
 
     def customers(self) -> Iterator[pa.Table]:
         """`CUSTOMERS`, page by page, from list rows only. See `incomplete_lists` when it is through."""
-        carried = None
+        carried: dict[ConsentRule | GroupRule, bool] = {}
         for page in self._pages("customers", _CUSTOMERS, wire.key_of(*wire.CUSTOMER_ID), numbered=True):
-            carried = carried or any(map(self._consent.carried_by, page))
-            yield rows.to_table([wire.customer(row, self._consent.grants(row)) for row in page], rows.CUSTOMERS)
-        if carried is False:
-            self._consent.warn_not_carried()
+            for rule in (self._consent, self._groups):
+                carried[rule] = carried.get(rule, False) or any(map(rule.carried_by, page))
+            found = [wire.customer(row, self._consent.grants(row), self._groups.of(row)) for row in page]
+            yield rows.to_table(found, rows.CUSTOMERS)
+        for rule, is_carried in carried.items():
+            if not is_carried:
+                rule.warn_not_carried()
+
+    def customer_groups(self) -> pa.Table:
+        """`CUSTOMER_GROUPS`, by the shop's rule; empty without one."""
+        return rows.to_table(self._groups.rows(), rows.CUSTOMER_GROUPS)
 
     def customers_by_id(self, customer_ids: Collection[int]) -> pa.Table:
         """`CUSTOMERS` read one by one, in the order of their ids; an id that no longer exists gives no row."""
@@ -130,7 +142,7 @@ class Hiboutik(PointOfSale):
         for customer_id in sorted(set(customer_ids)):
             row = one(self._calls, f"/customer/{customer_id}", wire.CUSTOMER_ID, customer_id)
             if row is not None:
-                found.append(wire.customer(row, self._consent.grants(row)))
+                found.append(wire.customer(row, self._consent.grants(row), self._groups.of_new(row)))
         return rows.to_table(found, rows.CUSTOMERS)
 
     def sales(

@@ -9,19 +9,14 @@ from __future__ import annotations
 import html
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from connector.config import Consent
-from connector.pos.hiboutik_calls import HiboutikCalls, NotThere
-from connector.pos.hiboutik_lists import listing
-from connector.pos.hiboutik_rows import CUSTOMER_ID, key_of
-from connector.pos.row_reader import text_of, whole_number
+from connector.pos.hiboutik_calls import HiboutikCalls
+from connector.pos.hiboutik_customer_lists import CustomerLists, id_of_customer, id_of_list
+from connector.pos.hiboutik_groups import TAG_KEYS
+from connector.pos.row_reader import text_of
 
-_LISTS = "/customers/lists/"
 _MISC_KEYS = ("customers_misc",)
-_TAG_KEYS = ("tags", "customers_tags")
-
-_id_of_customer = key_of(*CUSTOMER_ID)
 
 
 class ConsentRule:
@@ -30,9 +25,11 @@ class ConsentRule:
     `warn` gets one sentence when the rule cannot be followed.
     """
 
-    def __init__(self, rule: Consent | None, calls: HiboutikCalls, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, rule: Consent | None, calls: HiboutikCalls, lists: CustomerLists, warn: Callable[[str], None]
+    ) -> None:
         self._rule = rule or Consent()
-        self._calls, self._warn = calls, warn
+        self._calls, self._lists, self._warn = calls, lists, warn
         self._members: frozenset[int] | None = None
         self._lock = threading.Lock()
 
@@ -41,17 +38,17 @@ class ConsentRule:
         if not isinstance(row, Mapping):
             return False
         if self._rule.list is not None:
-            return _id_of_customer(row) in self._list_members(self._rule.list)
+            return id_of_customer(row) in self._list_members(self._rule.list)
         if self._rule.misc is not None:
             wanted = _plain(self._rule.misc)
             return any(wanted in _plain(row.get(key)) for key in _MISC_KEYS)
         if self._rule.tag is not None:
-            return any(_plain(self._rule.tag) in _tags(row.get(key)) for key in _TAG_KEYS)
+            return any(_plain(self._rule.tag) in _tags(row.get(key)) for key in TAG_KEYS)
         return False
 
     def carried_by(self, row: object) -> bool:
         """Whether this row has the field that the rule looks at."""
-        keys = _MISC_KEYS if self._rule.misc is not None else _TAG_KEYS if self._rule.tag is not None else ()
+        keys = _MISC_KEYS if self._rule.misc is not None else TAG_KEYS if self._rule.tag is not None else ()
         return not keys or (isinstance(row, Mapping) and any(key in row for key in keys))
 
     def warn_not_carried(self) -> None:
@@ -74,33 +71,22 @@ class ConsentRule:
         if list_id is None:
             self._warn(f"{who} does not exist in the till: nobody counts as consenting.")
             return frozenset()
-        rows: list[Any] = []
-        members = listing(self._calls, f"{_LISTS}{list_id}", _id_of_customer)
-        for page in members.pages():
-            rows += page
-        ids = frozenset(found for found in map(_member, rows) if found)
-        if rows and not ids:
-            self._warn(f"{who} has {len(rows)} rows, none with a customer's id: nobody counts as consenting.")
+        members = self._lists.members(list_id)
+        if members.rows and not members.ids:
+            self._warn(f"{who} has {members.rows} rows, none with a customer's id: nobody counts as consenting.")
         elif not members.complete:
-            self._warn(f"{who} could not be read to its end: only the {len(ids)} customers seen count as consenting.")
-        return ids
+            self._warn(
+                f"{who} could not be read to its end: only the {len(members.ids)} customers seen count as consenting."
+            )
+        return members.ids
 
     def _list_id(self, name: str) -> int | None:
-        try:
-            lists = [row for page in listing(self._calls, _LISTS, lambda row: None).pages() for row in page]
-        except NotThere:
-            return None
-        for row in lists:
+        for row in self._lists.rows():
             if isinstance(row, Mapping) and any(_plain(value) == _plain(name) for value in row.values()):
-                ids = (whole_number(value) for key, value in row.items() if key == "id" or key.endswith("_id"))
-                found = next((value for value in ids if value), None)
+                found = id_of_list(row)
                 if found is not None:
                     return found
         return None
-
-
-def _member(row: object) -> int | None:
-    return _id_of_customer(row) if isinstance(row, Mapping) else whole_number(row)
 
 
 def _plain(value: object) -> str:

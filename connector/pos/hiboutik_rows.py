@@ -106,9 +106,30 @@ def product(row: object) -> dict[str, Any]:
         "brand_id": read.link("product_brand"),
         "archived": read.flag("product_arch"),
         "updated_at": read.text("updated_at"),
+        "sizes": sizes(read.row),
         "listed": True,
         "problems": read.problems,
     }
+
+
+def sizes(row: Row) -> list[dict[str, Any]]:
+    """The sizes of a product's row, none when the key is missing. What is wrong with one is no fault of the product."""
+    return [
+        {
+            "size_id": read.id("size_id"),
+            "name": read.text("size_name"),
+            "barcode": read.text("barcode"),
+            "problems": read.problems,
+        }
+        for read in _parts(row.get("product_size_details"))
+    ]
+
+
+def _parts(value: object) -> list[Reader]:
+    """A reader for each object of a list inside a row; anything that is no list is one object that cannot be read."""
+    if not value:
+        return []
+    return [Reader(each) for each in (value if isinstance(value, list) else [value])]
 
 
 def stock(row: object) -> dict[str, Any]:
@@ -122,7 +143,7 @@ def stock(row: object) -> dict[str, Any]:
     }
 
 
-def customer(row: object, consents: bool) -> dict[str, Any]:
+def customer(row: object, consents: bool, groups: list[int] | None) -> dict[str, Any]:
     read = Reader(row)
     return {
         "customer_id": read.id(*CUSTOMER_ID),
@@ -137,6 +158,7 @@ def customer(row: object, consents: bool) -> dict[str, Any]:
         "store_credit": read.text("store_credit"),
         "prepaid_balance": read.text("prepaid_purchases"),
         "consents": consents,
+        "groups": groups,
         "problems": read.problems,
     }
 
@@ -181,7 +203,7 @@ def sold_line(row: object) -> SoldLine | None:
     discount = number(read.text("discount") or "0")
     if product_id is None or quantity is None or price is None or discount is None or rate is None or not 0 <= rate < 1:
         return None
-    return SoldLine(product_id, quantity, price, discount, quantity_text, rate_text)
+    return SoldLine(product_id, quantity, price, discount, quantity_text, rate_text, _size_of(read.row))
 
 
 def detail_lines(detail: Row) -> tuple[list[dict[str, Any]], list[str]]:
@@ -201,11 +223,17 @@ def detail_lines(detail: Row) -> tuple[list[dict[str, Any]], list[str]]:
                 "quantity": read.text("quantity"),
                 "total": read.text("item_total_gross") or _computed_total(read, rate if net_prices else "0"),
                 "tax_rate": rate,
+                "size_id": _size_of(read.row),
             }
         )
         if read.problems:
             problems.append(f"line_items[{place}]: {read.problems}")
     return lines, problems
+
+
+def _size_of(row: Row) -> int | None:
+    """The size of a line; null when the row does not say, or not readably: no line is lost for that."""
+    return whole_number(row["product_size"]) if "product_size" in row else None
 
 
 def in_line_order(items: list[Any]) -> list[Any]:

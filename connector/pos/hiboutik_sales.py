@@ -139,6 +139,7 @@ class SalesReader:
                 "quantity": line.quantity_text,
                 "total": format(total, "f"),
                 "tax_rate": "0" if row["sale_id"] in duty_free else line.tax_rate,
+                "size_id": line.size_id,
             }
             for line, total in zip(sale.lines, totals, strict=True)
         ]

@@ -100,6 +100,9 @@ class PointOfSale(Protocol):
     def customers(self) -> Iterator[pa.Table]:
         """`CUSTOMERS`, page by page, from list rows only."""
 
+    def customer_groups(self) -> pa.Table:
+        """`CUSTOMER_GROUPS`, by the rule `customer_groups` of the shop; empty without one."""
+
     def customers_by_id(self, customer_ids: Collection[int]) -> pa.Table:
         """`CUSTOMERS` read one by one; an id that no longer exists gives no row."""
 

@@ -40,6 +40,15 @@ BRANDS = pa.schema(
     [pa.field("brand_id", pa.int64()), pa.field("name", pa.string()), pa.field("enabled", pa.bool_()), _PROBLEMS]
 )
 
+SIZE = pa.struct(
+    [
+        pa.field("size_id", pa.int64()),
+        pa.field("name", pa.string()),
+        pa.field("barcode", pa.string()),
+        _PROBLEMS,  # of this size only: the product itself can be read
+    ]
+)
+
 PRODUCTS = pa.schema(
     [
         pa.field("product_id", pa.int64()),
@@ -53,6 +62,7 @@ PRODUCTS = pa.schema(
         pa.field("brand_id", pa.int64()),  # 0 = none
         pa.field("archived", pa.bool_()),
         pa.field("updated_at", pa.string()),
+        pa.field("sizes", pa.list_(SIZE)),
         pa.field("listed", pa.bool_()),  # false: it was in an earlier list and is gone from this one
         _PROBLEMS,
     ]
@@ -82,9 +92,14 @@ CUSTOMERS = pa.schema(
         pa.field("store_credit", pa.string()),
         pa.field("prepaid_balance", pa.string()),
         pa.field("consents", pa.bool_()),  # what the shop's consent rule found; false when there is no rule
+        pa.field(
+            "groups", pa.list_(pa.int64())
+        ),  # by the rule `customer_groups`; null: no rule, or the row does not say
         _PROBLEMS,
     ]
 )
+
+CUSTOMER_GROUPS = pa.schema([pa.field("group_id", pa.int64()), pa.field("name", pa.string()), _PROBLEMS])
 
 LINE = pa.struct(
     [
@@ -92,6 +107,7 @@ LINE = pa.struct(
         pa.field("quantity", pa.string()),
         pa.field("total", pa.string()),  # of the line, with tax, as paid
         pa.field("tax_rate", pa.string()),  # a fraction: "0.20000"
+        pa.field("size_id", pa.int64()),  # 0 = no size, null: the till's row does not say
     ]
 )
 
@@ -125,6 +141,25 @@ TURNOVER = pa.schema(
         _PROBLEMS,
     ]
 )
+
+
+def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table | None:
+    """The table with today's columns: those that an earlier version did not write are null. None when it has others."""
+    if table.schema.equals(schema):
+        return table
+    columns = {name: table[name] for name in table.column_names if name in schema.names}
+    if len(columns) < table.num_columns:
+        return None
+    try:
+        return pa.table(
+            [
+                columns[field.name].cast(field.type) if field.name in columns else pa.nulls(table.num_rows, field.type)
+                for field in schema
+            ],
+            schema=schema,
+        )
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return None
 
 
 def to_table(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:

@@ -40,6 +40,7 @@ class SoldLine:
     discount: Decimal
     quantity_text: str
     tax_rate: str
+    size_id: int | None = None  # null: the row does not say
 
 
 class Reading(Enum):

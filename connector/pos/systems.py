@@ -34,6 +34,7 @@ def open_point_of_sale(
         api_key=account.api_key.get_secret_value() if account.api_key else None,
         oauth_token=account.oauth_token.get_secret_value() if account.oauth_token else None,
         consent=rules.consent,
+        customer_groups=rules.customer_groups,
         counter=counter,
         memory=memory,
         once_within=once_within,

@@ -111,6 +111,8 @@ def _sizes(call: Call, size_type_id: int) -> Reply:
 
 def _tags(call: Call, whose: str) -> Reply:
     groups = [group for group in call.till.rows("tags") if group.get("of", "customers") == whose]
+    if call.switches.tags_shape == "flat":
+        return Listing([tag for group in groups for tag in group["tag_details"]], _same, paged=False)
     return Listing([picked(group, PLAIN["tags"]) for group in groups], _same, paged=False)
 
 
@@ -157,6 +159,15 @@ def _customer_sales(call: Call, customer_id: int) -> Reply:
 def _customer_tags(call: Call, customer_id: int) -> Reply:
     row = call.till.row("customers", customer_id)
     return Listing(_tags_of(call.till, row.get("tags", [])), _same, paged=False) if row else One(None)
+
+
+def _customer_lists(call: Call) -> Reply:
+    start = call.switches.customer_list_keys
+    rows = [
+        {f"{start}{key.removeprefix('list_')}": value for key, value in picked(row, PLAIN["customer_lists"]).items()}
+        for row in call.till.rows("customer_lists")
+    ]
+    return Listing(rows, _same, paged=call.switches.small_lists_paginated)
 
 
 def _customer_list(call: Call, list_id: int) -> Reply:
@@ -326,7 +337,7 @@ ROUTES = [
     _route("GET", "tags/(customers|products)", _tags),
     _route("GET", "customers_tags/{n}", _customer_tags),
     _route("GET", "products_tags/{n}", _product_tags),
-    _route("GET", "customers/lists", _plain("customer_lists")),
+    _route("GET", "customers/lists", _customer_lists),
     _route("GET", "customers/lists/{n}", _customer_list),
     _route("GET", "customers/search", _customers_search),
     _route("GET", "customers", _customers),

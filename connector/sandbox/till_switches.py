@@ -57,6 +57,10 @@ class TillSwitches(BaseModel):
     customers_extra_keys: list[str] = []
     #: `/customers/lists/{id}` gives whole customer rows, or only their ids.
     customer_list_rows: Literal["customers", "ids"] = "customers"
+    #: `/tags/customers/` gives groups with `tag_details`, or the tags themselves.
+    tags_shape: Literal["groups", "flat"] = "groups"
+    #: What the keys of `/customers/lists/` rows begin with: `list_id`, `customers_list_id`, or nothing (`id`, `name`).
+    customer_list_keys: Literal["list_", "customers_list_", ""] = "list_"
     #: A return line is a negative quantity, or one taken back at a negative price.
     return_sign: Literal["quantity", "price"] = "quantity"
     #: Weighed quantities are JSON numbers or strings.

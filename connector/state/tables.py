@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.types import TypeEngine
 
 metadata = MetaData()
@@ -186,6 +198,18 @@ closed_sales = Table(
     Column("sent", Boolean, nullable=False),
     Index("closed_sales_by_customer", "shop", "customer_id"),
     Index("closed_sales_by_store_day", "shop", "store_id", "day"),
+    **_COMPACT,
+)
+
+# The number of every product's size, from which its variation's id is made. Never given anew: ids would change hands.
+variations = Table(
+    "variations",
+    metadata,
+    _key("shop"),
+    _key("product_id", BigInteger),
+    _key("size_id", BigInteger),
+    Column("number", BigInteger, nullable=False),
+    UniqueConstraint("shop", "number", name="variations_number"),
     **_COMPACT,
 )
 

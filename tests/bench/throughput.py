@@ -161,7 +161,9 @@ def write_payloads(file: Path, url: str) -> None:
 def customer_pages() -> list[pa.Table]:
     numbers = list(BOOKS.keys("customers"))
     return [
-        rows.to_table([customer(BOOKS.row("customers", n), False) for n in numbers[at : at + PAGE]], rows.CUSTOMERS)
+        rows.to_table(
+            [customer(BOOKS.row("customers", n), False, None) for n in numbers[at : at + PAGE]], rows.CUSTOMERS
+        )
         for at in range(0, len(numbers), PAGE)
     ]
 

@@ -62,6 +62,9 @@ def test_what_is_left_out_has_its_default(load):
         "line_without_product": "misc_product",
         "fractional_quantity": "one",
         "consent": None,
+        "variations": "skip",
+        "customer_groups": "none",
+        "newsletter": "skip",
         "customers_source": "home_store",
         "product_link": "https://{account}.hiboutik.com/?product_id={product_id}",
     }

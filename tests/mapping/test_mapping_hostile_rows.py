@@ -14,12 +14,15 @@ from till_examples import customer, known, line, product, sale, shop
 from connector.config import Rules
 from connector.mapping.customers import map_customers
 from connector.mapping.facts import SALE_FACTS, SALE_GROUPS, customer_facts
+from connector.mapping.identifiers import preferred_number
+from connector.mapping.newsletter import Addresses, map_newsletter
 from connector.mapping.orders import map_orders
 from connector.mapping.outcomes import Refusal, Skip
-from connector.mapping.products import map_products, stock_by_product
+from connector.mapping.products import map_products, stock_by_product, stock_by_size
 from connector.mapping.profiles import map_profiles
 from connector.mapping.records import RECORDS
-from connector.mapping.reference import map_brands, map_categories
+from connector.mapping.reference import map_brands, map_categories, map_customer_groups
+from connector.mapping.variations import map_variations, sizes_of
 from connector.pos import rows
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -35,10 +38,14 @@ TEXTS = st.none() | NASTY | st.text(max_size=30)
 FLAGS = st.none() | st.booleans()
 LINES = st.none() | st.lists(
     st.none()
-    | st.fixed_dictionaries({"product_id": IDS, "quantity": TEXTS, "total": TEXTS, "tax_rate": TEXTS})
+    | st.fixed_dictionaries({"product_id": IDS, "quantity": TEXTS, "total": TEXTS, "tax_rate": TEXTS, "size_id": IDS})
     | st.just(line()),
     max_size=3,
 )
+SIZES = st.none() | st.lists(
+    st.fixed_dictionaries({"size_id": IDS, "name": TEXTS, "barcode": TEXTS, "problems": st.none() | TEXTS}), max_size=4
+)
+GROUPS = st.none() | st.lists(IDS, max_size=3)
 RULES = st.builds(
     Rules,
     **{
@@ -61,7 +68,8 @@ REASONS = tuple(refusal.value for refusal in Refusal)
 def hostile(schema: pa.Schema, ordinary: dict[str, Any]) -> st.SearchStrategy[pa.Table]:
     """Tables of up to five rows: ordinary ones of which any columns were replaced by anything of their type."""
     of_type = {pa.int64(): IDS, pa.bool_(): FLAGS, pa.string(): TEXTS}
-    columns = {field.name: of_type.get(field.type, LINES) for field in schema}
+    lists = {"lines": LINES, "sizes": SIZES, "groups": GROUPS}
+    columns = {field.name: lists.get(field.name) or of_type[field.type] for field in schema}
     columns["problems"] = st.none() | TEXTS
     row = st.fixed_dictionaries({}, optional=columns).map(lambda changes: {**ordinary, **changes})
     return st.lists(row, max_size=5).map(lambda found: rows.to_table(found, schema))
@@ -120,6 +128,8 @@ def test_customers_and_their_profiles(table, rules):
     ctx = shop(**rules.model_dump())
     customers = map_customers(ctx, table, {})
     check(table, customers)
+    addresses = Addresses([table])
+    check(table, map_newsletter(ctx, table, {}, addresses))
     delivered = {record["external_id"] for record in customers.to_pylist() if record["outcome"] == "send"}
     profiles = map_profiles(ctx, table, {}, delivered)
     wanted = [row for row in table.to_pylist() if f"ml_{row['customer_id']}" in delivered]
@@ -130,6 +140,11 @@ def test_customers_and_their_profiles(table, rules):
 @given(hostile(rows.PRODUCTS, product()), hostile(rows.STOCK, {"product_id": 1204, "available": "3"}))
 def test_products_and_their_stock(table, stock):
     check(table, map_products(shop(), table, stock_by_product(stock)))
+    numbers = {size: preferred_number(*size) for size in sizes_of(table)}
+    variations = map_variations(shop(), table, stock_by_size(stock), lambda *size: numbers.get(size))
+    check(variations, variations)  # as many as there are sizes: none of them raises, each can be delivered
+    sent = {record["external_id"] for record in variations.to_pylist() if record["outcome"] == "send"}
+    assert len(sent) <= len(numbers)
 
 
 @settings(max_examples=100)
@@ -140,6 +155,12 @@ def test_products_and_their_stock(table, stock):
 def test_categories_and_brands(categories, brands):
     check(categories, map_categories(shop(), categories))
     check(brands, map_brands(shop(), brands))
+
+
+@settings(max_examples=100)
+@given(hostile(rows.CUSTOMER_GROUPS, {"group_id": 3, "name": "VIP"}))
+def test_customer_groups(groups):
+    check(groups, map_customer_groups(shop(), groups))
 
 
 @settings(max_examples=100)

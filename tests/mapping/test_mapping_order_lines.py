@@ -136,6 +136,7 @@ _LINES = st.lists(
         st.sampled_from(["1", "2", "-1", "0.5", "0"]),
         st.integers(-50_000, 50_000).map(lambda cents: f"{cents / 100:.2f}"),
         st.sampled_from(["0", "0.055", "0.2"]),
+        st.sampled_from([None, 0, 32]),
     ),
     max_size=8,
 )
@@ -144,17 +145,17 @@ _LINES = st.lists(
 @given(_LINES, st.booleans())
 def test_no_cent_is_lost_whatever_the_lines(raw, is_return):
     """At a tax rate of zero the amount without tax is the sum of the lines: discounts moved, but nothing vanished."""
-    untaxed = [(product, quantity, total, "0") for product, quantity, total, _ in raw]
+    untaxed = [(product, quantity, total, "0", size) for product, quantity, total, _, size in raw]
     found = order_lines(shop(), untaxed, is_return=is_return)
-    assert found.net_cents == sum(round(float(total) * 100) for _, _, total, _ in raw)
+    assert found.net_cents == sum(round(float(total) * 100) for _, _, total, _, _ in raw)
 
 
 @given(_LINES)
 def test_lines_of_one_piece_add_up_to_what_was_paid(raw):
-    single = [(product, "1", total, rate) for product, _, total, rate in raw]
+    single = [(product, "1", total, rate, size) for product, _, total, rate, size in raw]
     found = order_lines(shop(return_lines="send"), single, is_return=True)
     assert round(sum(line["price"] * line["quantity"] for line in found.products) * 100) == sum(
-        round(float(t) * 100) for _, _, t, _ in raw
+        round(float(t) * 100) for _, _, t, _, _ in raw
     )
 
 

@@ -49,6 +49,7 @@ def customer(**changes: Any) -> dict[str, Any]:
         "store_credit": "12.50",
         "prepaid_balance": "0.00",
         "consents": False,
+        "groups": None,
         "problems": None,
         **changes,
     }
@@ -67,6 +68,7 @@ def product(**changes: Any) -> dict[str, Any]:
         "brand_id": 3,
         "archived": False,
         "updated_at": "2025-02-25 11:43:36",
+        "sizes": [],
         "listed": True,
         "problems": None,
         **changes,
@@ -74,9 +76,13 @@ def product(**changes: Any) -> dict[str, Any]:
 
 
 def line(
-    product_id: int | None = 1204, total: str = "39.00", quantity: str = "1", rate: str = "0.20000"
+    product_id: int | None = 1204,
+    total: str = "39.00",
+    quantity: str = "1",
+    rate: str = "0.20000",
+    size_id: int | None = 0,
 ) -> dict[str, Any]:
-    return {"product_id": product_id, "quantity": quantity, "total": total, "tax_rate": rate}
+    return {"product_id": product_id, "quantity": quantity, "total": total, "tax_rate": rate, "size_id": size_id}
 
 
 def sale(*lines: dict[str, Any], **changes: Any) -> dict[str, Any]:

@@ -58,11 +58,28 @@ def test_products_in_either_spelling_of_their_description(make, till, descriptio
     till.serve({"/products/": [row]})
     (page,) = make().products()
     assert page.schema == rows.PRODUCTS
-    assert page.to_pylist() == [{
+    (found,) = page.to_pylist()
+    assert [size["size_id"] for size in found.pop("sizes")] == [
+        size["size_id"] for size in PRODUCT.get("product_size_details", [])
+    ]
+    assert found == {
         "product_id": 1204, "name": "Mariniere", "description": "Coton bio", "barcode": "2430000012044",
         "reference": "MAR-01", "price": "39.00", "promo_price": "0.00", "category_id": 12, "brand_id": 3,
         "archived": False, "updated_at": "2025-02-25 11:43:36", "listed": True, "problems": None,
-    }]  # fmt: skip
+    }  # fmt: skip
+
+
+def test_a_size_that_cannot_be_read_is_no_fault_of_its_product(make, till):
+    sizes = [{"size_id": 32, "size_name": "M", "barcode": "2430000012051"}, {"size_id": "?"}, "L"]
+    till.serve({"/products/": [PRODUCT | {"product_size_details": sizes}]})
+    ((product,),) = (page.to_pylist() for page in make().products())
+    assert product["problems"] is None
+    assert [(size["size_id"], size["name"], size["barcode"]) for size in product["sizes"]] == [
+        (32, "M", "2430000012051"), (None, "", ""), (None, "", ""),
+    ]  # fmt: skip
+    assert [size["problems"] for size in product["sizes"]] == [
+        None, "size_id: '?' is not a whole number", "the row is 'L', not an object",
+    ]  # fmt: skip
 
 
 def test_stock_is_one_row_per_product_size_and_warehouse(make, till):
@@ -83,7 +100,7 @@ def test_customers_in_either_spelling_of_their_id(make, till, key):
         "customer_id": 5, "first_name": "Claire", "last_name": "Martin", "email": "claire.martin@example.org",
         "phone": "0612345678", "country": "FRA", "birth_date": "1987-03-14", "last_order_date": "2024-06-28",
         "loyalty_points": "101", "store_credit": "12.50", "prepaid_balance": "0.00", "consents": False,
-        "problems": None,
+        "groups": None, "problems": None,
     }]  # fmt: skip
 
 
@@ -166,11 +183,15 @@ ITEM = {"product_id": 1204, "quantity": 2, "product_price": "39.00", "vat": "0.2
         ({}, {"vat": None, "tax_value": None}, {"tax_rate": ""}),
         ({"without_taxes": 1}, {}, {"tax_rate": "0", "total": "70.20"}),
         ({}, {"quantity": 0.35}, {"quantity": "0.35"}),
+        ({}, {"product_size": 32}, {"size_id": 32}),
+        ({}, {"product_size": "none"}, {"size_id": None}),
     ],
 )
 def test_the_lines_of_a_sale_s_own_page(page, item, line):
     (found,), problems = detail_lines(page | {"line_items": [ITEM | item]})
-    assert found == {"product_id": 1204, "quantity": "2", "total": "70.20", "tax_rate": "0.20000"} | line
+    assert (
+        found == {"product_id": 1204, "quantity": "2", "total": "70.20", "tax_rate": "0.20000", "size_id": None} | line
+    )
     assert problems == []
 
 

@@ -68,7 +68,7 @@ def test_a_day_costs_two_calls_however_many_sales_it_has(make, till):
     assert found[41] == {
         "sale_id": 42, "store_id": 1, "day": "2024-06-05", "customer_id": 5, "closed_at": "2024-06-05 11:22:32",
         "reference": "2024-06-1-42", "currency": "EUR", "total": "70.20", "external_reference": "",
-        "lines": [{"product_id": 1204, "quantity": "2", "total": "70.20", "tax_rate": "0.20000"}],
+        "lines": [{"product_id": 1204, "quantity": "2", "total": "70.20", "tax_rate": "0.20000", "size_id": None}],
         "lines_from": "bulk", "problems": None,
     }  # fmt: skip
 
@@ -218,7 +218,7 @@ def test_a_missing_discount_is_none(make, till):
 def test_a_weighed_quantity_is_kept_as_written(make, till):
     till.serve({HEADERS: [header(1, "16.80")], SOLD: [sold(1, "0.350", "48.00", vat="0.055")]})
     (line,) = sales(make())[0]["lines"]
-    assert line == {"product_id": 1204, "quantity": "0.350", "total": "16.80", "tax_rate": "0.055"}
+    assert line == {"product_id": 1204, "quantity": "0.350", "total": "16.80", "tax_rate": "0.055", "size_id": None}
 
 
 def test_a_sale_of_nothing_has_no_lines_and_no_page(make, till):

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -61,7 +62,10 @@ def open_till(server: Server, account: TillAccount) -> Iterator:
     opened = []
 
     def client(
-        consent: Consent | None = None, memory: Memory | None = None, counter: Counter | None = None
+        consent: Consent | None = None,
+        memory: Memory | None = None,
+        counter: Counter | None = None,
+        **rules: Any,
     ) -> Hiboutik:
         pos = Hiboutik(
             account.account,
@@ -71,6 +75,7 @@ def open_till(server: Server, account: TillAccount) -> Iterator:
             consent=consent,
             counter=counter or Counter(),
             memory=memory or Memory(),
+            **rules,
         )
         opened.append(pos)
         return pos
@@ -240,6 +245,37 @@ def test_consent_is_found_where_the_rule_says(server, switches, account, open_ti
     assert 24 in consenting
     assert pos.warnings == []
     assert len(server.state.log) <= 5
+
+
+@pytest.mark.parametrize("shape", ["groups", "flat"])
+def test_customer_groups_by_tags(server, switches, account, open_till, shape):
+    switches.tags_shape, switches.customers_extra_keys = shape, ["tags"]
+    server.state.log.clear()
+    pos, books = open_till(customer_groups="tags"), account.books
+    groups = {row["group_id"]: row["name"] for row in pos.customer_groups().to_pylist()}
+    of = {row["customer_id"]: row["groups"] for page in pos.customers() for row in page.to_pylist()}
+    assert groups == {1: "VIP", 2: "Newsletter", 3: "SMS"}
+    assert of == {key: sorted(books.row("customers", key).get("tags", [])) for key in books.keys("customers")}
+    assert any(of.values())
+    assert [entry for entry in server.state.log if "tags" in str(entry)][1:] == []  # they are asked for once
+
+
+@pytest.mark.parametrize("keys", ["list_", "customers_list_", ""])
+def test_customer_groups_by_lists(server, switches, account, open_till, keys):
+    switches.customer_list_keys = keys
+    server.state.log.clear()
+    pos, books = open_till(customer_groups="lists", consent=Consent(list="Newsletter")), account.books
+    groups = {row["group_id"]: row["name"] for row in pos.customer_groups().to_pylist()}
+    of = {row["customer_id"]: row["groups"] for page in pos.customers() for row in page.to_pylist()}
+    assert groups == {1: "Newsletter", 2: "Professionnels"}
+    assert of == {key: sorted(books.row("customers", key).get("lists", [])) for key in books.keys("customers")}
+    assert len(server.state.log) <= 6  # consent reads no list a second time
+
+
+def test_tags_that_the_list_does_not_give_are_told(open_till):
+    pos = open_till(customer_groups="tags")
+    assert {str(row["groups"]) for page in pos.customers() for row in page.to_pylist()} == {"None"}
+    assert any("customer_groups: tags needs the tags" in warning for warning in pos.warnings)
 
 
 def test_days_read_side_by_side_are_the_same_as_one_by_one(server, account, open_till):
