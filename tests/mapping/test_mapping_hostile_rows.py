@@ -69,7 +69,7 @@ def hostile(schema: pa.Schema, ordinary: dict[str, Any]) -> st.SearchStrategy[pa
     """Tables of up to five rows: ordinary ones of which any columns were replaced by anything of their type."""
     of_type = {pa.int64(): IDS, pa.bool_(): FLAGS, pa.string(): TEXTS}
     lists = {"lines": LINES, "sizes": SIZES, "groups": GROUPS}
-    columns = {field.name: lists.get(field.name) or of_type[field.type] for field in schema}
+    columns = {field.name: lists[field.name] if field.name in lists else of_type[field.type] for field in schema}
     columns["problems"] = st.none() | TEXTS
     row = st.fixed_dictionaries({}, optional=columns).map(lambda changes: {**ordinary, **changes})
     return st.lists(row, max_size=5).map(lambda found: rows.to_table(found, schema))
