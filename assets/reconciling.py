@@ -1,13 +1,12 @@
 """The weekly look at a shop: does ShopiMind hold what the till and the ledger say?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._utils.warnings import disable_dagster_warnings
 
 from assets import checks
-from assets.builder import DELIVERED, AssetBuilder, identifier
+from assets.builder import DELIVERED, AssetBuilder, definition, identifier
 from assets.resources import Connector
 from connector.reconciliation import Reconciliation, reconcile_shop
 
@@ -20,35 +19,35 @@ def reconciling_asset(build: AssetBuilder) -> dg.AssetsDefinition:
     shop = build.shop
     key = dg.AssetKey([shop.key, NAME])
 
-    def compute(connector: Connector) -> Iterator[Any]:
+    def compute(context: dg.AssetExecutionContext, loaded: Mapping[str, Any]) -> Iterator[Any]:
+        connector: Connector = context.resources.connector
         with connector.looking(shop.key) as run:
             found = reconcile_shop(run)
         result = _result(found)
         yield dg.MaterializeResult(metadata=_metadata(found.document()), check_results=[result])
 
-    with disable_dagster_warnings():  # see `assets.builder`
-        make = dg.asset(  # type: ignore[call-overload]  # Dagster's own stub knows no Nothing
-            key=key,
+    return definition(
+        dg.AssetSpec(
+            key,
             group_name=f"{identifier(shop)}_{DELIVERED}",
             description="Till, ledger and ShopiMind side by side: the till's own totals of this month and the last, what was "
             "read of them, and every record that ShopiMind lists. It writes nothing, and no sync makes it. `connector reconcile` "
             "shows more, and with --repair delivers what is missing or different.",
             deps=[dg.AssetKey([shop.key, "shopimind_summary"])],
-            check_specs=[
-                dg.AssetCheckSpec(
-                    RECONCILED,
-                    asset=key,
-                    description="All three agree, in count and in money. What is missing, extra or different is named by id.",
-                )
-            ],
-            dagster_type=dg.Nothing,
-            pool=build.pool,
-            op_tags={"dagster/priority": "-1000"},  # after everything else, where somebody chooses all assets
             kinds={"shopimind", shop.pos.system},
             tags={"shop": shop.key},
-        )
-        reconciliation: dg.AssetsDefinition = make(compute)
-    return reconciliation
+        ),
+        compute,
+        pool=build.pool,
+        priority=-1000,  # after everything else, where somebody chooses all assets
+        check_specs=[
+            dg.AssetCheckSpec(
+                RECONCILED,
+                asset=key,
+                description="All three agree, in count and in money. What is missing, extra or different is named by id.",
+            )
+        ],
+    )
 
 
 def _result(found: Reconciliation) -> dg.AssetCheckResult:

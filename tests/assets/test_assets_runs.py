@@ -107,6 +107,7 @@ def test_a_day_stays_open_whose_customer_nobody_has_asked_for(world: World, with
     till.put("customers", {"customers_id": 150, "last_name": "Neuve", "email": "neuve@example.org"})
     till.put_sale(sale(700, day(4), customer=150))
     names = (*DAILY, "pos_new_customers") if with_new_customers else DAILY
-    assert world.run(*names, days=[day(4)]).success
+    for _ in range(2):  # the first time it has changed since, so it is due once more
+        assert world.run(*names, days=[day(4)]).success
     assert (day(4).isoformat() in complete_days(world)) is with_new_customers
     assert len(world.orders()) == (5 if with_new_customers else 4)
