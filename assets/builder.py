@@ -1,6 +1,6 @@
 """What all assets of one shop have in common: key, group, partitions, pool, checks, freshness, and how a failure is told."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -64,8 +64,11 @@ def sync_job_name(shop: Shop) -> str:
 class AssetBuilder:
     """Makes the assets of one shop, in the order in which a run takes them."""
 
-    def __init__(self, shop: Shop, first_day: date, last_day: date | None = None, *, pooled: bool = True) -> None:
+    def __init__(
+        self, shop: Shop, first_day: date, last_day: date | None, wanted: Collection[str], *, pooled: bool = True
+    ) -> None:
         self.shop = shop
+        self._wanted = wanted
         self._pooled = pooled
         self._days = partitions(shop, first_day, last_day)
         self._made = 0
@@ -88,14 +91,18 @@ class AssetBuilder:
         daily: bool = False,
         reads_till: bool = False,
         checked: Sequence[str] = (),
-    ) -> dg.AssetsDefinition:
-        """One asset. `body(run, *inputs)` gives `Rows` or `DayRows` (`run.partition_days` are the days asked) of `schema`, or
-        `Delivered` where there is none, because the result is in ShopiMind. `after` are assets it needs done, but not loaded;
-        `checked` names its checks, of `assets.checks`.
+    ) -> dg.AssetsDefinition | None:
+        """One asset, None when it is not among the shop's.
+
+        `body(run, *inputs)` gives `Rows` or `DayRows` (`run.partition_days` are the days asked) of `schema`, or `Delivered`
+        where there is none, because the result is in ShopiMind. `after` are assets it needs done, but not loaded; `checked`
+        names its checks, of `assets.checks`.
         """
         key = dg.AssetKey([self.shop.key, name])
         shop = self.shop
         self._made += 1
+        if name not in self._wanted:
+            return None
 
         def compute(context: dg.AssetExecutionContext, loaded: Mapping[str, Any]) -> Iterator[Any]:
             run = _opened(context.resources.connector, shop)

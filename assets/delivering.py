@@ -26,7 +26,7 @@ _CHECKED = (checks.ADDS_UP, checks.ALL_DELIVERED)
 _CHART_DAYS = timedelta(days=59)  # before today
 
 
-def delivering_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
+def delivering_assets(build: AssetBuilder) -> list[dg.AssetsDefinition | None]:
     """Sources, then each entity (new and changed records only), then the summary that fails when something waits."""
     return [
         build.asset(
@@ -90,7 +90,7 @@ _SIMPLE = (
 )
 
 
-def _entity_asset(build: AssetBuilder, entity: Entity) -> dg.AssetsDefinition:
+def _entity_asset(build: AssetBuilder, entity: Entity) -> dg.AssetsDefinition | None:
     def body(run: ShopRun, records: StoredRows) -> Delivered:
         return _delivered({entity.name: delivering.deliver_records(run, entity, records)})
 
@@ -105,7 +105,7 @@ def _entity_asset(build: AssetBuilder, entity: Entity) -> dg.AssetsDefinition:
     )
 
 
-def _events_asset(build: AssetBuilder) -> dg.AssetsDefinition:
+def _events_asset(build: AssetBuilder) -> dg.AssetsDefinition | None:
     def body(run: ShopRun, listed: StoredRows, new: StoredRows) -> Delivered:
         return _delivered({entities.EVENTS: delivering.deliver_events(run, chain(listed, new))})
 
@@ -122,7 +122,7 @@ def _events_asset(build: AssetBuilder) -> dg.AssetsDefinition:
     )
 
 
-def _custom_asset(build: AssetBuilder, entity: Entity) -> dg.AssetsDefinition:
+def _custom_asset(build: AssetBuilder, entity: Entity) -> dg.AssetsDefinition | None:
     def body(run: ShopRun, records: StoredRows) -> Delivered:
         return _delivered({entity.name: delivering.deliver_custom_data(run, entity, records)})
 

@@ -22,12 +22,12 @@ from connector.recording_custom import record_custom_data
 from connector.shop_run import ShopRun
 
 
-def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
+def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition | None]:
     """Records are payloads with an outcome: to send, skipped by a rule, or refused because they break one of ShopiMind's."""
 
     def records(
         name: str, description: str, body: Callable[..., Rows | DayRows], group: str = MAPPED, **more: Any
-    ) -> dg.AssetsDefinition:
+    ) -> dg.AssetsDefinition | None:
         return build.asset(name, group, f"{description} {_RECORDS}", body, schema=RECORDS, **more)
 
     return [

@@ -19,7 +19,7 @@ from connector.reading_sales import SalesReading
 from connector.shop_run import ShopRun
 
 
-def reading_assets(build: AssetBuilder) -> list[dg.AssetsDefinition]:
+def reading_assets(build: AssetBuilder) -> list[dg.AssetsDefinition | None]:
     """Stores first; everything else only once ShopiMind has a source for each of them, so that no call is spent in vain."""
     return [
         build.asset(
@@ -97,7 +97,7 @@ _LISTS: tuple[tuple[str, str, pa.Schema, Callable[[ShopRun], Any]], ...] = (
 
 def _list_asset(
     build: AssetBuilder, name: str, description: str, schema: pa.Schema, read: Callable[[ShopRun], Any]
-) -> dg.AssetsDefinition:
+) -> dg.AssetsDefinition | None:
     return build.asset(
         name,
         READ,

@@ -71,10 +71,10 @@ def shop_definitions(
 
     A shop whose till may push has one for pushed sales too, with a sensor.
     """
-    build = AssetBuilder(shop, first_day, last_day, pooled=pooled)
     delivered = names_for(shop, ())
+    build = AssetBuilder(shop, first_day, last_day, delivered, pooled=pooled)
     made = [*reading_assets(build), *mapping_assets(build), *delivering_assets(build)]
-    assets = [asset for asset in made if asset.key.path[-1] in delivered]
+    assets = [asset for asset in made if asset is not None]
     reconciliation = reconciling_asset(build)
     nightly = dg.define_asset_job(
         sync_job_name(shop),

@@ -7,7 +7,7 @@ iterables of Arrow tables.
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import dagster as dg
@@ -77,6 +77,7 @@ class StoredDays:
                 continue
 
 
+@lru_cache
 def column_schema(schema: pa.Schema) -> dg.TableSchema:
     """The columns as Dagster shows them."""
     return dg.TableSchema([dg.TableColumn(column.name, str(column.type)) for column in schema])
