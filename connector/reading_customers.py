@@ -46,7 +46,7 @@ def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator
     customer; a smaller one that is not listed was deleted, if the list is whole. Where that cannot be told, or a customer
     could not be asked for, `run.new_customers_read` stays false: the days that name unknown customers are read again.
 
-    Then, when this run has not read the list, known customers with new sales in the look-back or today: the till has
+    Then, when this run has not read the list and reads sales itself, known customers with new sales in the look-back or today: the till has
     changed their points, perhaps their e-mail. They are asked for as far as the day's allowance goes
     (`connector.reading_passes`); the others wait for the list's next pass. What was read of them stays until then.
     """
@@ -116,6 +116,8 @@ def _customers_of(run: ShopRun, sales: Iterable[pa.Table]) -> tuple[set[int], se
 
 
 def _read_anew(run: ShopRun, touched: set[int]) -> list[pa.Table]:
+    if run.inbox_only:  # what the till pushes is delivered without asking it
+        return []
     allowed = reading_passes.singles_left(run)
     asked = sorted(touched, reverse=True)[:allowed]
     reading_passes.singles_asked(run, len(asked))

@@ -45,7 +45,10 @@ class World:
     def deliver(self, run_id: str, ids: list[str], entity: Entity = CUSTOMERS) -> Delivery:
         records = Records()
         for external_id in ids:
-            records.send(external_id, {"customer_id": external_id, "first_name": "Léa", "phone_number": "+33612345678"})
+            payload: dict[str, Any] = {"customer_id": external_id, "first_name": "Léa", "phone_number": "+33612345678"}
+            if entity is not CUSTOMERS:
+                payload["contact_id"] = {"by": "id_customer", "value": external_id}
+            records.send(external_id, payload)
         resource = self.client.customers if entity is CUSTOMERS else self.client.custom_data_records.of(1)
         deliverer = Deliverer(self.db, Ledger(self.db, SHOP), self.refused, run_id=run_id)
         return deliverer.deliver(entity, [records.table()], resource, {None: 1})

@@ -31,9 +31,8 @@ def test_an_unchanged_second_sync_writes_nothing_and_asks_little(world: World) -
     assert (again.code, again.shop()["status"], sent(again)) == (0, "delivered", {})
     assert world.crm_calls(writes=True) == []
     assert again.shop()["calls"]["shopimind"] == len(world.crm_calls()) == 2  # the sources, the definitions
-    assert (
-        len(world.till_calls()) == again.shop()["calls"]["hiboutik"] == 6 + 3 * 3 + 2
-    )  # lists, days, lines of two days
+    # lists, days, lines of two days, and once a day the turnover of each store
+    assert len(world.till_calls()) == again.shop()["calls"]["hiboutik"] == 6 + 3 * 3 + 2 + 3
     assert {name: row["unchanged"] for (name, _), row in again.rows().items() if name != "orders"} == {
         "data_sources": 4, "order_statuses": 1, "categories": 2, "manufacturers": 1, "customers": 3, "products": 3,
         "pos_profiles": 3,
