@@ -40,7 +40,7 @@ format: setup-dev ## rewrites the code as `make lint` wants it
 bench: setup-dev ## the measurements that docs/ quotes
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: setup-dev ## 1,000 schedules of faults, a million records; the figures go into docs/reliability.md; ARGS="--schedules 50" for less
+soak: setup-dev ## 1,000 schedules of faults, a million records; the figures go into docs/reliability.md; ARGS="--schedules 50" for less, ARGS=--events for triggers
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 # runtime.txt comes second and takes dev.txt's versions, so that both locks agree.
