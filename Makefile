@@ -22,8 +22,8 @@ demo: setup ## the sample shops through the sandbox, and the three counts compar
 dev: setup ## the sandbox and the Dagster UI on it, until Ctrl-C; ARGS="--port 3001" for another port
 	@$(BIN)/python -m assets.dev $(ARGS)
 
-test: setup-dev ## the test suite; ARGS="tests/config -k consent" narrows it
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup-dev ## the test suite, on every core; ARGS="tests/config -k consent" narrows it
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-shared: setup-dev ## the end-to-end tests with the state in PostgreSQL and on object storage; ARGS as above
 	@$(BIN)/python -m pytest --state postgresql+s3 $(or $(ARGS),tests/sync tests/faults tests/assets)
@@ -40,7 +40,7 @@ format: setup-dev ## rewrites the code as `make lint` wants it
 bench: setup-dev ## the measurements that docs/ quotes
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: setup-dev ## 1,000 schedules of faults, a million records; the figures go into docs/reliability.md; ARGS="--schedules 50" for less
+soak: setup-dev ## 1,000 schedules of faults, a million records; the figures go into docs/reliability.md; ARGS="--schedules 50" for less, ARGS=--events for triggers
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 # runtime.txt comes second and takes dev.txt's versions, so that both locks agree.

@@ -46,8 +46,8 @@ def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator
     customer; a smaller one that is not listed was deleted, if the list is whole. Where that cannot be told, or a customer
     could not be asked for, `run.new_customers_read` stays false: the days that name unknown customers are read again.
 
-    Then, when this run has not read the list and reads sales itself, known customers with new sales in the look-back or today: the till has
-    changed their points, perhaps their e-mail. They are asked for as far as the day's allowance goes
+    Then, when this run has not read the list and reads sales itself, known customers with new sales in the look-back or
+    today: the till has changed their points, perhaps their e-mail. They are asked for as far as the day's allowance goes
     (`connector.reading_passes`); the others wait for the list's next pass. What was read of them stays until then.
     """
     ids = pa.chunked_array([page["customer_id"].combine_chunks() for page in listed], pa.int64())

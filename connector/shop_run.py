@@ -165,7 +165,12 @@ class ShopRun:
             clock=self.clock,
         )
         self.outbox = Outbox(
-            db, self.shop, self.state.sealer, started=int(self.started.timestamp()), store_names=self._store_names
+            db,
+            self.shop,
+            self.state.sealer,
+            started=int(self.started.timestamp()),
+            is_news=self._is_news,
+            store_names=self._store_names,
         )
         self._stores: pa.Table | None = None
         self._history: Lease | None = None
@@ -304,6 +309,14 @@ class ShopRun:
     def is_live(self, store_id: int, day: str) -> bool:
         """Whether a sale of that day is news: all others are history, and nothing may be triggered for them."""
         return date.fromisoformat(day) >= recent_from(self.ctx, store_id, self.started)
+
+    def _is_news(self, store_id: int, day: str) -> bool:
+        if self.backfill:
+            return False
+        try:
+            return self.is_live(store_id, day)
+        except LakeMissing:  # a replay over a lake that was lost, which cannot tell: better none than one too many
+            return False
 
     def was_over(self, store_id: int, day: str, at: int) -> bool:
         """Whether that day of the store had ended at epoch second `at`."""

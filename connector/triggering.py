@@ -60,7 +60,12 @@ def consenting_customers(run: ShopRun, rows: Iterable[Waiting], customers: Itera
 
 
 def trigger_events(run: ShopRun, customers: Iterable[pa.Table]) -> Counts:
-    """Triggers what waits, and accounts for every row that was not settled before this run."""
+    """Triggers what waits, and accounts for every row that was not settled before this run.
+
+    A backfill triggers nothing: what waits is left to the shop's next sync.
+    """
+    if run.backfill:
+        return Counts()
     rows = run.outbox.open(int(run.clock()))
     triggering = _Triggering(run, _declared(run), consenting_customers(run, rows, customers))
     for number, row in enumerate(rows, 1):

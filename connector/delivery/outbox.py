@@ -62,14 +62,22 @@ class Waiting:
 class Outbox:
     """The events of one shop. `store_names` gives the stores' names by id, when a row is made.
 
-    `started` stands for the beginning of an event that has none yet.
+    `started` stands for the beginning of an event that has none yet. `is_news` says of a store's closing day whether its
+    sales are to be told of: of history no row is made.
     """
 
     def __init__(
-        self, db: Database, shop: Shop, sealer: Sealer, *, started: int, store_names: Callable[[], Mapping[int, str]]
+        self,
+        db: Database,
+        shop: Shop,
+        sealer: Sealer,
+        *,
+        started: int,
+        is_news: Callable[[int, str], bool],
+        store_names: Callable[[], Mapping[int, str]],
     ) -> None:
         self._db, self._shop, self._sealer = db, shop, sealer
-        self._started, self._store_names = started, store_names
+        self._started, self._is_news, self._store_names = started, is_news, store_names
         self.events = {event.code_name: event for event in shop.events}
 
     def begin(self) -> None:
@@ -119,8 +127,10 @@ class Outbox:
             store = names.get(order.store_id or 0) or f"store {order.store_id}"
             payload = orjson.loads(order.payload)
             sale = sale_event(self._shop.identifiers, payload, order.store_id, store, order.day)
-            for event in self.events.values() if sale is not None else ():
-                if sale is not None and sale.closed_at >= since.get(event.code_name, self._started):
+            if sale is None or not self._is_news(sale.store_id, sale.day):
+                continue
+            for event in self.events.values():
+                if sale.closed_at >= since.get(event.code_name, self._started):
                     yield event, sale
 
     def _since(self, connection: Connection) -> dict[str, int]:

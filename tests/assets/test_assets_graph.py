@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from assets.definitions import SAMPLES, definitions_of
-from connector.config import Shop, load_shops
+from connector.config import EventType, Shop, load_shops
 from tests.assets.graph import FILE, REWRITE, graph_of_the_sample
 
 
@@ -53,6 +53,20 @@ def test_every_asset_check_job_and_schedule_says_what_it_is_for() -> None:
     assert {"maison-lea/shopimind_orders", "sync_maison_lea", "schedule nightly_maison_lea"} <= set(told)
     assert len(graph.asset_check_keys) >= 18
     assert not [name for name, description in told.items() if len(description or "") < 25]
+
+
+def test_events_are_one_more_asset_after_customers_and_orders_in_every_job_that_delivers() -> None:
+    (plain,) = shops("lea")
+    purchase = EventType(code_name="visit", name="Visit", properties=("total",))
+    telling = definitions_of([plain.model_copy(update={"events": (purchase,)})])
+    (key,) = asset_keys(telling) - asset_keys(definitions_of([plain]))
+    assert key == dg.AssetKey(["lea", "shopimind_events"])
+    needed = {parent.path[-1] for parent in telling.resolve_asset_graph().get(key).parent_keys}
+    assert {"shopimind_sources", "shopimind_customers", "shopimind_orders"} <= needed
+    jobs = {job.name: telling.resolve_job_def(job.name).asset_layer.selected_asset_keys for job in telling.jobs or ()}
+    running = {name for name, keys in jobs.items() if key in keys}
+    assert {"sync_lea", "today_lea"} <= running
+    assert "reconcile_lea" not in running
 
 
 def test_shops_whose_keys_are_alike_share_nothing() -> None:

@@ -80,7 +80,7 @@ def test_newsletter_without_consent_is_a_mistake(world: World) -> None:
 def test_groups_are_compared_and_what_shopimind_does_not_list_is_not(world: World) -> None:
     world.sync(ago_days=0.001)
     ran = world.run("reconcile", "--json", "--shops", str(world.shops_file))
-    lines = {each["entity"]: each for each in ran.shop()["entities"]}
+    lines = {each["entity"]: each for each in ran.shop()["lines"]}
     assert ran.code == 0, ran.shop()["message"]
     assert lines["customer_groups"]["agrees"]
     assert not {"variations", "newsletter"} & set(lines)

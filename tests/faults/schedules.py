@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import resource
 import signal
 import sqlite3
@@ -90,7 +91,10 @@ def promise(holds: object, otherwise: str) -> None:
 
 @dataclass(frozen=True)
 class Blow:
-    """Something that hits the run itself when a server gets its nth request: a kill, a lock, the loss of the database."""
+    """Something that hits the run itself when a server gets its nth request: a kill, a lock, the loss of the database.
+
+    With `path` (a regular expression, searched in the path) only such requests are counted.
+    """
 
     kind: Literal["kill", "lock", "lose"]
     side: Side
@@ -98,6 +102,7 @@ class Blow:
     applied: bool = True  # whether that request is still handled
     delay: float = 0.0  # seconds between that request and a kill
     command: bool = False  # the command itself is killed, not only the process of its shop
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -308,18 +313,21 @@ def _process(shops_file: Path, variables: dict[str, str], disk: int | None, told
 
 @dataclass
 class Watched(FaultPlan):
-    """A plan that strikes once at the nth request of its side, and counts the requests that came."""
+    """A plan that strikes once at the nth request of its side that it watches, and counts the requests that came."""
 
     blow: Blow | None = None
     strike: Callable[[], None] = lambda: None
     came: int = 0
+    watched: int = 0
 
     def pick(self, side: Side, method: str, path: str) -> Fault | None:
         self.came += 1
         fault = super().pick(side, method, path)
-        if self.blow is not None and self.blow.side == side and self.came == self.blow.nth:
-            self.strike()
-            return fault if self.blow.applied else Fault(kind="reset")
+        if self.blow is not None and self.blow.side == side and re.search(self.blow.path, path):
+            self.watched += 1
+            if self.watched == self.blow.nth:
+                self.strike()
+                return fault if self.blow.applied else Fault(kind="reset")
         return fault
 
 
