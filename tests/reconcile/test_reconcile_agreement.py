@@ -10,7 +10,7 @@ import pytest
 from connector.reconciliation_source import DayRead
 from tests.reconcile.conftest import reconcile
 from tests.sync.conftest import MakeWorld
-from tests.sync.world import World, day, line, sale, till_account
+from tests.sync.world import REUNION, World, day, line, sale, till_account
 
 
 def test_after_a_sync_everything_agrees_and_every_sale_is_accounted_for(in_order: World) -> None:
@@ -106,7 +106,7 @@ def test_it_asks_the_till_for_one_call_a_store_and_month_and_shopimind_for_no_wr
 def test_the_usual_window_is_this_month_and_the_last_and_says_so(make_synced: Callable[..., World]) -> None:
     world = make_synced([till_account(first_day=day(100), sales=[sale(501, day(95)), sale(502, day(2))])])
     found = reconcile(world)
-    yesterday = day(1)
+    yesterday = day(1, REUNION)
     last_month = (yesterday.replace(day=1) - timedelta(days=1)).replace(day=1)
     assert found.shop["window"] == {"from": str(last_month), "to": str(yesterday)}
     assert sum(call.startswith("reports/turnover/1/") for call in world.till_calls()) == 2
@@ -153,7 +153,7 @@ def test_shops_are_compared_side_by_side(make_synced: Callable[..., World]) -> N
 def test_on_a_terminal_it_shows_a_line_per_store_and_entity(in_order: World) -> None:
     ran = in_order.run("reconcile", "--shops", str(in_order.shops_file))
     assert ran.code == 0
-    assert f"sales of {day(6)} to {day(1)}" in ran.out
+    assert f"sales of {day(6)} to {day(1, REUNION)}" in ran.out
     (row,) = [row.split("│") for row in ran.out.splitlines() if "│ orders (store 1)" in row]
     assert [cell.strip() for cell in row[2:9]] == ["5", "5", "2", "0", "3", "3", "3"]
     assert "orders (store 1) skipped: 1 anonymous, 1 other" in ran.out

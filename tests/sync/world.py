@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0  # seconds for a command to end
 
 PARIS = ZoneInfo("Europe/Paris")
+REUNION = ZoneInfo("Indian/Reunion")  # of the store where a day of these tills begins first
 
 
 # --- tills -----------------------------------------------------------------------------------------------------------
