@@ -243,7 +243,7 @@ class ShopRun:
         """The configured first day, else 365 days before the first sync, remembered from then on."""
         if self.shop.first_day is not None:
             return self.shop.first_day
-        return self.installation.first_day((self.started - DEFAULT_HISTORY).date())
+        return self.installation.first_day((self.started - DEFAULT_HISTORY).date(), dry=self.dry)
 
     @property
     def ctx(self) -> ShopContext:
