@@ -15,6 +15,7 @@ from connector import reading_passes
 from connector.config import Shop
 from connector.due_days import Days, day_range
 from connector.outcome import exit_code
+from connector.pos.hiboutik_month_lines import MONTH_TRAIT, YES, pays
 from connector.pos.paging import PAGE_SIZE
 from connector.pos.protocol import QuotaReached
 from connector.quota import quota_outlook
@@ -180,6 +181,8 @@ def _price(run: ShopRun, wanted: Days) -> _Price:
                 trusted = trusted or (told is not None and any(told[day].sales for day in days))
                 for day in days:
                     price.add_day(told[day] if told else None, is_history=True, passed_over=trusted)
+                if told and run.memory.recall(MONTH_TRAIT) == YES:
+                    price.add(is_history=True, lines=-_saved_by_month(told, days))
     for day, store_id in recent:
         place = _place(day, store_id)
         told = turnover.told.get(place) or (turnover.first.known(place) if turnover.first.useful else None)
@@ -188,6 +191,15 @@ def _price(run: ShopRun, wanted: Days) -> _Price:
     looks = late_looks(run, wanted) if run.only_due and turnover.first.useful else set[StoreMonth]()
     price.add(is_history=False, turnover=len(looks - turnover.in_vain), lists=_lists(run, price.unread_lists))
     return price
+
+
+def _saved_by_month(told: Month, days: Sequence[str]) -> int:
+    """The calls that fewer are needed where the lines of a month come at once."""
+    if any(each.pieces is None for each in told.values()):
+        return 0
+    pieces = sum(each.pieces or 0 for each in told.values())
+    busy = [told[day].pieces or 0 for day in days if told[day].sales]
+    return sum(map(pages_of, busy)) - pages_of(pieces) if pays(pieces, len(busy)) else 0
 
 
 @dataclass
