@@ -94,6 +94,7 @@ class _Price:
     calls: Counter[str] = field(default_factory=Counter)  # turnover, sales, lines, lists
     history: int = 0  # of all calls, those for days before the look-back
     unread_lists: list[str] = field(default_factory=list)  # whose length nobody knows
+    asks_for_months: bool = False  # a call will find out whether the account gives a month's lines at once
     misleads: bool = False  # the account's turnover was found out to count something else
 
     @property
@@ -108,6 +109,11 @@ class _Price:
             said.append(
                 f"An upper estimate: the turnover of {untold} of {self.days} days and stores {why}, and each of them is "
                 "counted as two calls, as if it had sales."
+            )
+        if self.asks_for_months:
+            said.append(
+                "An upper estimate: one of the calls finds out whether the account gives the lines of a month at once, and if "
+                "it does, the lines cost less."
             )
         if self.unread_lists:
             names = " and ".join(self.unread_lists)
@@ -124,7 +130,7 @@ class _Price:
             "calls": {kind: self.calls[kind] for kind in ("turnover", "sales", "lines", "lists")},
             "total": self.total,
             "history": self.history,
-            "upper_estimate": self.days_told < self.days,
+            "upper_estimate": self.days_told < self.days or self.asks_for_months,
             "left_this_month": left,
             "left_in_a_month": a_month,
             "months": _months(self.history, left, a_month),
@@ -142,6 +148,14 @@ class _Price:
             sales = 1 if told.sales or not passed_over else 0
             lines = pages_of(told.pieces or 0) if told.sales else 0
         self.add(is_history=is_history, sales=sales, lines=lines)
+
+    def gives_months(self, known: str | None, saved: int) -> None:
+        """A store and month whose lines could come at once; whether the account gives them is asked once."""
+        if saved and known == YES:
+            self.add(is_history=True, lines=-saved)
+        elif saved and known is None and not self.asks_for_months:
+            self.asks_for_months = True
+            self.add(is_history=True, lines=1)
 
     def add(self, *, is_history: bool, **calls: int) -> None:
         self.calls.update(calls)
@@ -181,8 +195,7 @@ def _price(run: ShopRun, wanted: Days) -> _Price:
                 trusted = trusted or (told is not None and any(told[day].sales for day in days))
                 for day in days:
                     price.add_day(told[day] if told else None, is_history=True, passed_over=trusted)
-                if told and run.memory.recall(MONTH_TRAIT) == YES:
-                    price.add(is_history=True, lines=-_saved_by_month(told, days))
+                price.gives_months(run.memory.recall(MONTH_TRAIT), _saved_by_month(told, days) if told else 0)
     for day, store_id in recent:
         place = _place(day, store_id)
         told = turnover.told.get(place) or (turnover.first.known(place) if turnover.first.useful else None)
