@@ -110,22 +110,36 @@ def plan(
     last: LastDay = None,
     only: Only = None,
     full: Full = False,
+    price: Annotated[
+        bool,
+        typer.Option(
+            "--price", help="Only what it would cost, from the till's turnover: one call per store and month."
+        ),
+    ] = False,
 ) -> None:
     """Says what a sync would do, and the calls it needs.
 
-    Writes nothing to ShopiMind. It reads the till as the sync would, so it spends as many of the month's calls.
+    Writes nothing to ShopiMind. It reads the till as the sync would, so it spends as many of the month's calls. With
+    --price it reads nothing but the turnover that is not known yet, and says how many calls and months a sync would take.
     """
 
     def work() -> tuple[dict[str, Any], int]:
         _, chosen = chosen_shops(shops, shop)
         days = _days(chosen, first, last)
         entities_asked = checked_entities(only, chosen)
+        if price:
+            if only:
+                raise Mistakes({"where": "--price", "message": "prices a whole sync: leave out --only"})
+            from connector.price import price_shops
+
+            document = price_shops(chosen, *days, full)
+            return document, document["exit_code"]
         from connector.plan import plan_shops
 
         document = plan_shops(chosen, *days, entities_asked, full)
         return document, document["exit_code"]
 
-    carry_out(work, as_json, "show_plan")
+    carry_out(work, as_json, "show_price" if price else "show_plan")
 
 
 @app.command()

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from connector.sync import Watch
 
 _NAMED = 20  # records named one by one
+_PRICED = {  # a row of the table by kind of call
+    "turnover": "turnover, of months that are not known yet",
+    "sales": "sales: {days_with_sales} days with sales, by the turnover of {days_known} of {days} days and stores",
+    "lines": "lines of {sales} sales",
+    "lists": "lists, as long as they were last time",
+}
 _WIDE = 120  # columns, where nobody says how many there are (a pipe, a log file)
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
@@ -60,6 +66,26 @@ def show_plan(document: dict[str, Any]) -> None:
     """What a sync would do, shop by shop."""
     for shop in document["shops"]:
         _show_rows(shop, ["read", "skipped", "unchanged", "new", "changed", "refused"])
+
+
+def show_price(document: dict[str, Any]) -> None:
+    """What a sync would cost the till, shop by shop."""
+    for shop in document["shops"]:
+        if (price := shop["price"]) is not None:
+            table = _table(f"{shop['shop']}: {shop['status']}", ["", "calls"])
+            for kind, what in _PRICED.items():
+                table.add_row(what.format(**price), str(price["calls"][kind]))
+            table.add_row("together", str(price["total"]), style="bold")
+            out.print(table)
+            months = "more than any month leaves" if price["months"] is None else f"{price['months']} months"
+            out.print(
+                f"of these for history: {price['history']}; left for history this month: {price['left_this_month']}, in a "
+                f"whole month: {price['left_in_a_month']}; it takes {months}",
+                soft_wrap=True,
+            )
+        else:
+            out.print(f"{shop['shop']}: {shop['status']}", markup=False)
+        _say_shop(shop)
 
 
 def _show_rows(shop: dict[str, Any], numbers: list[str]) -> None:

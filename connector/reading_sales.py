@@ -145,7 +145,10 @@ class _MonthReading:
 
     def __iter__(self) -> Iterator[tuple[Pair, pa.Table | None]]:
         self._ask()
-        yield from self._take(pair for pair in self.wanted if not self._is_empty(pair))
+        busy_pairs = [pair for pair in self.wanted if not self._is_empty(pair)]
+        at_once = self._expect_months(busy_pairs)
+        # one such store after another, so that few months are open at a time
+        yield from self._take(sorted(busy_pairs, key=lambda pair: pair[1] if pair[1] in at_once else 0))
         doubtful = []
         for store_id in self.told:
             busy = [day for day, store in self.wanted if store == store_id and not self._is_empty((day, store))]
@@ -180,6 +183,16 @@ class _MonthReading:
         for (store_id, _, _), told in self.pairs.ask(unknown, self.first.ask):
             if told is not None:
                 self.told[store_id] = told
+
+    def _expect_months(self, busy: list[Pair]) -> set[int]:
+        """The stores whose days the till may read together. Sold pieces bound the lines: there are no more of those."""
+        found = set()
+        for store_id, told in self.told.items():
+            days = [day for day, store in busy if store == store_id]
+            pieces = [each.pieces for each in told.values()]
+            if days and None not in pieces and self.pairs.expect_month(store_id, days, sum(filter(None, pieces))):
+                found.add(store_id)
+        return found
 
     def _is_empty(self, pair: Pair) -> bool:
         day, store_id = pair

@@ -7,14 +7,14 @@ on its word: days without sales are passed over only where the days with sales w
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 import pyarrow as pa
 
-from connector.due_days import recent_from, today
+from connector.due_days import Days, recent_from, today
 from connector.pos.protocol import PosError, QuotaReached
 from connector.shop_run import ShopRun
 from connector.state.days import DayRead
@@ -26,7 +26,7 @@ WORTH_ASKING = 8  # days of history of one store and month: one call saves one w
 LATE_DAYS = 5  # days of a new month on which the one before is still looked at for late changes
 
 _TRAIT = "turnover"  # in the account's memory
-_AGREES, _MISLEADS = "agrees", "misleads"
+AGREES, _MISLEADS = "agrees", "misleads"
 _DOUBTS = 3  # store-months in a row that do not agree, before the account's turnover is not asked for any more
 _OLDEST = timedelta(days=31)  # what was told longer ago is asked for again
 _OLDEST_ASKED = timedelta(days=1)  # the same, where somebody asked for these days by name
@@ -91,7 +91,7 @@ class TurnoverFirst:
         A month without any is believed where another one of this account has agreed.
         """
         agreed = [day in read and agrees(told[day], read[day]) for day in busy]
-        return all(agreed) if agreed else self.trust == _AGREES
+        return all(agreed) if agreed else self.trust == AGREES
 
     def learn(self, *, agreed: bool, hidden: bool = False) -> None:
         """What a store-month has shown; `hidden`: a day without sales, by the turnover's word, had some."""
@@ -99,7 +99,7 @@ class TurnoverFirst:
         if hidden:
             trust = _MISLEADS
         elif agreed:
-            trust = _AGREES
+            trust = AGREES
         else:
             times = int(before.partition("/")[2] or 0) + 1
             trust = _MISLEADS if times >= _DOUBTS else f"doubted/{times}"
@@ -132,22 +132,39 @@ def look_for_late_changes(first: TurnoverFirst) -> None:
     A day that does not agree is due again. When it was read again for the same disagreement, it is left alone.
     Raises `QuotaReached`.
     """
-    run = first.run
+    for place in _places_of_late_changes(first.run):
+        _look_at(first, place)
+
+
+def late_looks(run: ShopRun, to_read: Days) -> set[StoreMonth]:
+    """What `look_for_late_changes` would ask for once the days `to_read` were read."""
+    found = set()
+    for place in _places_of_late_changes(run):
+        begin, end = _span_of_late_changes(run, place)
+        due = any(begin <= day <= end and place[0] in stores for day, stores in to_read.items())
+        if (due or run.days.complete_of(place[0], begin, end)) and not _told_today(run, place):
+            found.add(place)
+    return found
+
+
+def _places_of_late_changes(run: ShopRun) -> Iterator[StoreMonth]:
     for store in run.ctx.stores:
         now = today(run.ctx, store.store_id, run.started)
-        months = [(now.year, now.month)]
+        yield store.store_id, now.year, now.month
         if now.day <= LATE_DAYS:
             last = now.replace(day=1) - timedelta(days=1)
-            months.append((last.year, last.month))
-        for year, month in months:
-            _look_at(first, (store.store_id, year, month))
+            yield store.store_id, last.year, last.month
+
+
+def _span_of_late_changes(run: ShopRun, place: StoreMonth) -> tuple[str, str]:
+    store_id, year, month = place
+    begin, end = month_span(year, month)
+    return begin, min(end, (recent_from(run.ctx, store_id, run.started) - timedelta(days=1)).isoformat())
 
 
 def _look_at(first: TurnoverFirst, place: StoreMonth) -> None:
-    run, (store_id, year, month) = first.run, place
-    begin, end = month_span(year, month)
-    end = min(end, (recent_from(run.ctx, store_id, run.started) - timedelta(days=1)).isoformat())
-    read = run.days.complete_of(store_id, begin, end)
+    run, store_id = first.run, place[0]
+    read = run.days.complete_of(store_id, *_span_of_late_changes(run, place))
     if not read or not first.useful:
         return
     if place not in first.asked and not _told_today(run, place):
@@ -156,7 +173,7 @@ def _look_at(first: TurnoverFirst, place: StoreMonth) -> None:
         return
     told = run.turnover.month(*place)
     differing = [day for day in read if not agrees(told[day], read[day])]
-    if first.trust != _AGREES:
+    if first.trust != AGREES:
         first.learn(agreed=not differing)  # an account whose turnover counts something else is not read twice for it
         return
     for day in differing:

@@ -35,7 +35,7 @@ from connector.state.home import home
 from connector.state.installations import Installation
 from connector.state.lake import Lake, LakeMissing, open_lake
 from connector.state.leases import Lease, LeaseHeld
-from connector.state.memory import Memory
+from connector.state.memory import Memory, MemoryOfARun
 from connector.state.run_log import RunLog
 from connector.state.sales_read import SalesRead
 from connector.state.sealing import Sealer
@@ -179,7 +179,8 @@ class ShopRun:
     def till(self) -> PointOfSale:
         """The account's till, every call of which is counted. Raises `NotActivated`."""
         self._check_activated()
-        return open_point_of_sale(self.shop.pos, self.shop.rules, self.calls, self.memory)
+        memory = MemoryOfARun(self.memory) if self.dry else self.memory
+        return open_point_of_sale(self.shop.pos, self.shop.rules, self.calls, memory)
 
     @cached_property
     def crm(self) -> ShopiMind:
@@ -243,7 +244,7 @@ class ShopRun:
         """The configured first day, else 365 days before the first sync, remembered from then on."""
         if self.shop.first_day is not None:
             return self.shop.first_day
-        return self.installation.first_day((self.started - DEFAULT_HISTORY).date())
+        return self.installation.first_day((self.started - DEFAULT_HISTORY).date(), dry=self.dry)
 
     @property
     def ctx(self) -> ShopContext:

@@ -13,13 +13,22 @@ from connector.pos.row_reader import Row
 
 
 def listing(
-    calls: HiboutikCalls, path: str, key: Callable[[Any], Hashable | None], *, numbered: bool = False
+    calls: HiboutikCalls,
+    path: str,
+    key: Callable[[Any], Hashable | None],
+    *,
+    numbered: bool = False,
+    stop_without_right: bool = True,
 ) -> Listing:
-    """One pass over the list at `path`. `numbered`: the API documents `?p=`, so page 1 is asked for by number too."""
+    """One pass over the list at `path`. `numbered`: the API documents `?p=`, so page 1 is asked for by number too.
+
+    `stop_without_right` is that of `HiboutikCalls.get`.
+    """
     what = f"Hiboutik account {calls.account}: {path}"
 
     def fetch(number: int) -> Page:
-        reply = calls.get(path, page=number if numbered or number > 1 else None)
+        page = number if numbered or number > 1 else None
+        reply = calls.get(path, page=page, stop_without_right=stop_without_right)
         if not isinstance(reply.value, list):
             raise PosError(
                 f"{what}, page {number}: answered {_kind(reply.value)} instead of a list. Nothing of it was used."

@@ -6,8 +6,7 @@ Two kinds of calls serve any number of sales. `connector.pos.sale_lines` says wh
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from connector.pos import hiboutik_rows as wire
 from connector.pos.hiboutik_calls import HiboutikCalls, NotThere, Rejected
 from connector.pos.hiboutik_lists import listing, one
+from connector.pos.hiboutik_month_lines import Lines, MonthLines, lines_of_sales
 from connector.pos.protocol import AccountMemory, PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
 from connector.pos.row_reader import Row, whole_number
 from connector.pos.sale_lines import (
@@ -33,6 +33,7 @@ from connector.pos.sale_lines import (
 
 MEMORY_TRAIT = "products_sold_reading"
 PAGES_IN_VAIN = 3  # sales' own pages that did not come, one after another, before no more of a day are asked for
+_WORTH_A_DAY = 2  # sales of a day whose lines the month does not prove, before the day's own listing is asked
 
 _sale_id = wire.key_of("sale_id")
 _line_id = wire.key_of(*wire.LINE_ID)
@@ -52,10 +53,21 @@ class SalesReader:
     def __init__(self, calls: HiboutikCalls, memory: AccountMemory, warn: Callable[[str], None]) -> None:
         self._calls, self._memory, self._warn = calls, memory, warn
         self._known = readings_from_text(memory.recall(MEMORY_TRAIT))
+        self._months = MonthLines(calls, memory)
         self._lock = threading.Lock()
+
+    def expect_month(self, store_id: int, days: Collection[date], lines: int) -> bool:
+        """See `PointOfSale.expect_month`."""
+        return self._months.expect(store_id, days, lines)
 
     def read(self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str]) -> list[dict[str, Any]]:
         """Rows of `SALES`, by sale id. Raises `PosError` when the till's list of the day cannot be read whole."""
+        try:
+            return self._read(store_id, day, needs, references)
+        finally:
+            self._months.day_is_read(store_id, day)
+
+    def _read(self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str]) -> list[dict[str, Any]]:
         slice_path = f"{store_id}/{day:%Y/%m/%d}"
         headers = [row for row in self._headers(f"/closed_sales/{slice_path}") if wire.is_closed_sale(row)]
         rows = [wire.sale(header, store_id, day.isoformat()) for header in headers]
@@ -66,7 +78,7 @@ class SalesReader:
         wanted = [row for row in rows if _needs_lines(row, needs)]
         in_bulk = [row for row in wanted if not needs.external_reference or row["external_reference"] is not None]
         try:
-            bulk = self._bulk(slice_path, in_bulk) if in_bulk else {}
+            bulk = self._bulk(store_id, day, in_bulk) if in_bulk else {}
         except PosUnavailable as error:  # the headers are read: each of these sales is known, and waits for its lines
             for row in wanted:
                 _leave_unread(row, f"sale {row['sale_id']}: the lines of its day did not come: {error}")
@@ -90,18 +102,37 @@ class SalesReader:
             self._warn(f"{what} where it has, or may have, more. Those that it gave are used.")
         return headers
 
-    def _bulk(self, slice_path: str, sales: list[dict[str, Any]]) -> dict[int, _Bulk]:
+    def _bulk(self, store_id: int, day: date, sales: list[dict[str, Any]]) -> dict[int, _Bulk]:
+        """The lines of these sales: from their month, where it is read at once, else from their day.
+
+        Where the month proves two sales or more not, the day's own listing costs less than their pages, and decides.
+        """
+        of_month = self._months.of_sales(store_id, day, [sale["sale_id"] for sale in sales])
+        if of_month is None:
+            return self._bulk_of_day(store_id, day, sales)
+        bulk = {}
+        for sale in sales:  # one without any line may have been left out, even if nothing was paid for it
+            lines = of_month[sale["sale_id"]]
+            bulk[sale["sale_id"]] = _bulk_of(sale, lines) if lines else _Bulk([], {})
+        unproven = [sale_id for sale_id, each in bulk.items() if not each.fits]
+        if len(unproven) < _WORTH_A_DAY:
+            return bulk
+        of_day = self._bulk_of_day(store_id, day, sales)
+        if any(of_day[sale_id].fits for sale_id in unproven if sale_id in of_day):
+            self._months.misled()
+        return of_day or bulk
+
+    def _bulk_of_day(self, store_id: int, day: date, sales: list[dict[str, Any]]) -> dict[int, _Bulk]:
         """The day's lines of these sales, joined on the sale id; nothing when the till will not give them in bulk."""
-        of_sale = defaultdict(list)
+        path = f"/products_sold/{store_id}/{day:%Y/%m/%d}/"
         # rows that a page leaves out need no care here: their sales do not add up
         try:
-            for page in listing(self._calls, f"/products_sold/{slice_path}/", _line_id, numbered=True).pages():
-                for row in page:
-                    of_sale[_sale_id(row)].append(row)
+            pages = listing(self._calls, path, _line_id, numbered=True).pages()
+            lines = lines_of_sales(row for page in pages for row in page)
         except (NotThere, Rejected) as error:
             self._warn(f"{error} The own page of every sale of that day is read instead, one call each.")
             return {}
-        return {sale["sale_id"]: _bulk_of(sale, of_sale[sale["sale_id"]]) for sale in sales}
+        return {sale["sale_id"]: _bulk_of(sale, lines.get(sale["sale_id"], [])) for sale in sales}
 
     def _give_lines(
         self, wanted: list[dict[str, Any]], bulk: Mapping[int, _Bulk], duty_free: set[int | None]
@@ -189,10 +220,10 @@ def _needs_lines(row: Mapping[str, Any], needs: SaleNeeds) -> bool:
     return bool(row["customer_id"]) or needs.anonymous_lines
 
 
-def _bulk_of(sale: Mapping[str, Any], rows: list[Any]) -> _Bulk:
-    lines = [line for line in map(wire.sold_line, wire.in_line_order(rows)) if line is not None]
+def _bulk_of(sale: Mapping[str, Any], found: Lines) -> _Bulk:
+    lines = [line for line in found if line is not None]
     total = number(sale["total"])
-    if total is None or len(lines) < len(rows):
+    if total is None or len(lines) < len(found):
         return _Bulk([], {})
     return _Bulk(lines, fitting(lines, total))
 

@@ -164,6 +164,15 @@ class MonthlyCalls:
         reserve = -(-self._limit() * (days - now.day + 1) // (_RESERVED * days))
         return Kept(reserve, self._calls_for_others * self.stores)
 
+    def left_for_history(self) -> int:
+        """The calls of this month that history may still take; none while the till's own stop holds."""
+        usage = self.usage()
+        return 0 if usage.stopped_at is not None else max(0, usage.limit - usage.used - self.kept().all)
+
+    def history_of_a_month(self) -> int:
+        """The same of a month that begins."""
+        return max(0, self._limit() - -(-self._limit() // _RESERVED) - self._calls_for_others * self.stores)
+
     def usage(self) -> Quota:
         """The month as it stands."""
         return self.usage_in(self._month())

@@ -41,8 +41,10 @@ class Installation:
         if self.status() == "active":
             self._keep("inactive", at, reason)
 
-    def first_day(self, default: date) -> date:
-        """The first day that is synced: `default` when first asked, the same day ever after."""
+    def first_day(self, default: date, *, dry: bool = False) -> date:
+        """The first day that is synced: `default` when first asked, the same day ever after. `dry` decides nothing."""
+        if dry:
+            return date.fromisoformat(self._column("first_day") or default.isoformat())
         row = {"shop": self._shop, "status": "active", "since": int(self._clock()), "first_day": default.isoformat()}
         with self._db.begin() as connection:
             upsert(connection, installations, [row], update=())

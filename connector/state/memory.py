@@ -35,3 +35,22 @@ class Memory:
         with self._db.begin() as connection:
             upsert(connection, account_memory, [{"account": self._account, "trait": trait, "value": value}])
         self._known[trait] = value
+
+
+class MemoryOfARun:
+    """An `AccountMemory` that knows what another does, and what it learns itself is gone with it.
+
+    A plan's: what it finds out with calls the sync finds out with the same ones, so that it predicts them.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._learned: dict[str, str] = {}
+
+    def recall(self, trait: str) -> str | None:
+        """The trait's value, `None` while nobody has learned it."""
+        return self._learned[trait] if trait in self._learned else self._memory.recall(trait)
+
+    def learn(self, trait: str, value: str) -> None:
+        """Keeps the value in the place of any earlier one, for this run."""
+        self._learned[trait] = value
