@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv --no-config pip compile pyproject.toml --universal --python-ve
 	--generate-hashes --no-strip-extras --no-annotate --no-emit-index-url --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo dev test test-shared lint format bench soak lock clean
+.PHONY: help setup setup-dev demo dev test test-shared lint format bench bench-scale soak lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ format: setup-dev ## rewrites the code as `make lint` wants it
 
 bench: setup-dev ## the measurements that docs/ quotes
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-scale: setup-dev ## a year of 155,848 real sales in 457 stores, end to end; ARGS="--until 2017-01-31" for less
+	@$(BIN)/python -m tests.bench scale $(ARGS)
 
 soak: setup-dev ## 1,000 schedules of faults, a million records; the figures go into docs/reliability.md; ARGS="--schedules 50" for less, ARGS=--events for triggers
 	@$(BIN)/python -m tests.soak $(ARGS)

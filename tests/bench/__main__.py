@@ -9,10 +9,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-from tests.bench import calls, first_load, memory, throughput, unchanged
+from tests.bench import calls, first_load, memory, scale, throughput, unchanged
 
 
 def throughput_lines() -> Iterator[str]:
@@ -66,22 +66,40 @@ def first_load_lines(sizes: Sequence[int]) -> Iterator[str]:
         yield f"| {row['records']:,} | {measured} | {calls_made} |"
 
 
+def scale_lines(last_days: dict[str, date]) -> Iterator[str]:
+    yield "| backfilled | sales | records sent | seconds | sales a second | peak memory, MiB | calls | least | ratio | reconciled |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for row in scale.measure(last_days):
+        speed = f"{row['seconds']:.0f} | {row['sales'] / row['seconds']:.0f} | {row['mib']:.0f}"
+        made = f"{row['calls']:,} | {row['least']:,} | {row['calls'] / row['least']:.3f}"
+        yield f"| {row['size']} | {row['sales']:,} | {row['sent']:,} | {speed} | {made} | {row['amount']} |"
+    yield "\nWhere a month's backfill spends its time:"
+    for place, share in scale.profile():
+        yield f"- {place}: {share:.0%}"
+
+
 PARTS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "throughput": ("Records per second", throughput_lines),
     "memory": ("Memory of a first sync", memory_lines),
     "calls": ("Hiboutik calls", calls_lines),
     "unchanged": ("An unchanged day, 30 ms an answer, process start included", unchanged_lines),
 }
+SCALE = "scale"  # takes most of an hour; `make bench-scale`
 FIRST_LOAD = "first_load"  # takes 15 to 20 minutes, so it is only measured when it is named
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (these by default); {FIRST_LOAD}")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (these by default); {FIRST_LOAD}, {SCALE}"
+    )
     sizes = f"the sizes of {FIRST_LOAD}, default {' '.join(map(str, first_load.SIZES))}"
+    parser.add_argument("--until", type=date.fromisoformat, help=f"one last day for {SCALE} in place of its two")
     parser.add_argument("--records", nargs="+", type=int, metavar="N", default=first_load.SIZES, help=sizes)
     options = parser.parse_args()
     parts = PARTS | {FIRST_LOAD: ("The first load of a large account", lambda: first_load_lines(options.records))}
+    sizes_of_scale = {f"until {options.until}": options.until} if options.until else scale.SIZES
+    parts[SCALE] = ("A year of 457 stores", lambda: scale_lines(sizes_of_scale))
     chosen = options.parts or list(PARTS)
     if unknown := set(chosen) - set(parts):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
