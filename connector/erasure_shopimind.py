@@ -80,6 +80,8 @@ def _erase_records(run: ShopRun, entity: Entity, fields: list[str], name: str, c
             found.append(number)
     if found:
         _confirmed(records.bulk_delete(found), f"deletion of {entity.name}")
+        with run.state.db.begin() as connection:  # should this end here, the same command must not wait for them again
+            run.ledger.forget(connection, entity.name, [name])
     elif entity == entities.POS_PROFILES and _just_delivered(run, entity, name):
         raise _failure(f"deletion of {entity.name}", "it does not list yet what it accepted a moment ago")
     return len(found)

@@ -10,7 +10,6 @@ import pyarrow as pa
 from connector.mapping.identifiers import Places
 from connector.mapping.outcomes import Refused, Skip, unreadable_row
 from connector.mapping.records import SKIPPED, Records
-from connector.pos.rows import ERASED
 
 Row = dict[str, Any]
 
@@ -32,8 +31,8 @@ def map_rows(
     records = Records()
     places = Places(key)
     for row in rows.to_pylist():
-        if row["problems"] == ERASED:
-            records.leave_out(SKIPPED, ERASED, Skip.ERASED.value)
+        if row["problems"] == Skip.ERASED:  # `connector.pos.rows.ERASED`: nothing else of it is kept
+            records.leave_out(SKIPPED, Skip.ERASED.value, Skip.ERASED.value)
             continue
         name = None
         try:
