@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from connector.cli_erase import erase
 from connector.cli_frame import (
     WRONG,
     AsJson,
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.add_typer(refused_app, name="refused")
 app.command("receive")(receive)
+app.command("erase")(erase)
 app.add_typer(webhooks_app, name="webhooks")
 
 INTERRUPTED = 130  # what Typer makes of Ctrl-C

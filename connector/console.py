@@ -168,6 +168,17 @@ def show_webhooks(document: dict[str, Any]) -> None:
             out.print(f"  - {shop['message']}", markup=False, soft_wrap=True)
 
 
+def show_receipt(receipt: dict[str, Any]) -> None:
+    """What an erasure removed."""
+    out.print(f"{receipt['shop']}: {receipt['status']} {_text(receipt['erased_at'])}".rstrip(), highlight=False)
+    for title, place in (("in ShopiMind", "shopimind"), ("here", "here")):
+        if counts := receipt[place]:
+            told = ", ".join(f"{number} {what}" for what, number in counts.items())
+            out.print(f"  removed {title}: {told}", highlight=False, soft_wrap=True)
+    for sentence in [*receipt["left"], *filter(None, [receipt["message"]])]:
+        out.print(f"  - {sentence}", markup=False, soft_wrap=True)
+
+
 def show_refused(document: dict[str, Any]) -> None:
     """The refused records, one a line. The reason may wrap, nothing else; `--json` has more."""
     table = _table("refused", ["shop", "entity", "id", "store", "reason", "since", "tries"], wrapping=("reason",))

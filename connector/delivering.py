@@ -49,6 +49,7 @@ def deliver_sources(run: ShopRun) -> Counts:
     """
     run.refused.reseal()
     run.inbox.reseal()
+    run.tombstones.reseal()
     wanted = wanted_sources(run.shop, run.ctx)
     counts = Counts(read=len(wanted))
     try:

@@ -26,14 +26,14 @@ def read_customers(run: ShopRun) -> Iterator[pa.Table]:
     A long list whose turn it is not (`connector.reading_passes`) is taken from the lake as it is.
     """
     if (carried := reading_passes.carried_over(run, "customers", CUSTOMERS)) is not None:
-        yield from carried
+        yield from map(run.tombstones.customers, carried)
         return
     reading_passes.begin(run, "customers")
     number = pages = 0
     for page in run.till.customers():
         number, pages = number + page.num_rows, pages + 1
         run.progress("customers", number, None)
-        yield page
+        yield run.tombstones.customers(page)
     reading_passes.ended(run, "customers", pages)
     if not run.dry:
         run.memory.learn(_partial(run), "yes" if "customers" in run.till.incomplete_lists else "no")
@@ -53,7 +53,7 @@ def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator
     ids = pa.chunked_array([page["customer_id"].combine_chunks() for page in listed], pa.int64())
     highest = pc.max(ids).as_py() or 0
     kept = _kept_from_earlier(run, highest)
-    named, touched = _customers_of(run, sales)
+    named, touched = _customers_of(run, map(run.tombstones.sales, sales))
     unknown = pa.array(sorted(named - set(kept["customer_id"].to_pylist())), pa.int64())
     unknown = unknown.filter(pc.invert(pc.is_in(unknown, value_set=ids)))
     newer = [customer_id for customer_id in unknown.to_pylist() if customer_id > highest]
@@ -63,7 +63,7 @@ def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator
     found, all_asked = _ask_for(run, newer)
     run.new_customers_read = whole and all_asked
     fresh = pa.concat_tables([CUSTOMERS.empty_table(), *found, *_read_anew(run, touched - set(unknown.to_pylist()))])
-    return pa.concat_tables([kept.filter(_not_in(kept, fresh)), fresh])
+    return run.tombstones.others(pa.concat_tables([kept.filter(_not_in(kept, fresh)), fresh]))
 
 
 def new_customers_written(run: ShopRun) -> dict[str, Any]:

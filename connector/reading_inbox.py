@@ -109,8 +109,8 @@ def _laid_over(run: ShopRun, day: str, pushed: list[tuple[Message, PushedSale]])
             taken.append((message, sale))
     if not taken:
         return None
-    rows = to_table([sale.row for _, sale in taken], SALES)
-    before = SALES.empty_table() if before is None else before
+    rows = run.tombstones.sales(to_table([sale.row for _, sale in taken], SALES))
+    before = SALES.empty_table() if before is None else run.tombstones.sales(before)
     replaced = pc.fill_null(pc.is_in(before["sale_id"], value_set=rows["sale_id"].combine_chunks()), False)
     _take(run, day, [sale.store_id for _, sale in taken])
     run.inbox_taken += [message.message_id for message, _ in taken]

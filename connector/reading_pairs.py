@@ -210,9 +210,10 @@ class PairReader:
     def _sales(self, pair: Pair) -> pa.Table:
         day, store_id = date.fromisoformat(pair[0]), pair[1]
         if not self.is_history(pair):
-            return self._run.till.sales(store_id, day, self._needs, self._references(pair[0]))
+            sales = self._run.till.sales(store_id, day, self._needs, self._references(pair[0]))
+            return self._run.tombstones.sales(sales)
         with self._run.calls.for_history():
-            return self._run.till.sales(store_id, day, self._needs)
+            return self._run.tombstones.sales(self._run.till.sales(store_id, day, self._needs))
 
     def _references(self, day: str) -> dict[int, str]:
         """Which sale of the day came from which web shop's order, as far as an earlier run found out."""

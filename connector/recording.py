@@ -49,8 +49,8 @@ def record_customers(run: ShopRun, customers: Iterable[pa.Table]) -> Iterator[pa
 
 def record_newsletter(run: ShopRun, customers: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.Table]:
     """`RECORDS` of the newsletter subscribers; the customers are gone through twice."""
-    addresses = Addresses(customers())
-    for rows in customers():
+    addresses = Addresses(map(run.tombstones.customers, customers()))
+    for rows in map(run.tombstones.customers, customers()):
         yield map_newsletter(run.ctx, rows, _facts(run, rows), addresses)
 
 
@@ -69,7 +69,7 @@ def known_customers(
     run: ShopRun, customers: Iterable[pa.Table], *, assume_delivered: bool
 ) -> Iterator[tuple[pa.Table, dict[int, CustomerFacts], set[str]]]:
     """Each page of customers, what their sales say, and the external ids of those of the page whom ShopiMind has."""
-    for rows in customers:
+    for rows in map(run.tombstones.customers, customers):
         facts = _facts(run, rows)
         records = map_customers(run.ctx, rows, facts)
         names = records["external_id"].filter(pc.equal(records["outcome"], "send")).to_pylist()
@@ -88,11 +88,11 @@ def record_orders(
     """
     known = KnownCustomers()
     for rows in customers:
-        known.add(rows)
+        known.add(run.tombstones.others(rows))
     known.freeze()
     sizes = _named_sizes(run)
     for day, sales in days:
-        sales = conformed(sales, SALES) or sales
+        sales = run.tombstones.sales(conformed(sales, SALES) or sales)
         stores = _stores_read(run, day)
         if stores is not None:
             sales = sales.filter(pc.is_in(sales["store_id"], value_set=pa.array(stores, pa.int64())))
@@ -164,10 +164,10 @@ def _stores_read(run: ShopRun, day: str) -> list[int] | None:
 def _touched(run: ShopRun, customers: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The rows of the customers whom this run looks at: all, or those whom the pushed sales name."""
     if run.customers_touched is None:
-        yield from customers
+        yield from map(run.tombstones.customers, customers)
         return
     touched = pa.array(sorted(run.customers_touched), pa.int64())
-    for rows in customers:
+    for rows in map(run.tombstones.customers, customers):
         yield rows.filter(pc.is_in(rows["customer_id"], value_set=touched))
 
 

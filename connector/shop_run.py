@@ -40,6 +40,7 @@ from connector.state.run_log import RunLog
 from connector.state.sales_read import SalesRead
 from connector.state.sealing import Sealer
 from connector.state.till_inbox import TillInbox
+from connector.state.tombstones import Tombstones
 from connector.state.turnover import Turnover
 from connector.state.variations import VariationNumbers
 from connector.state.way import BACKFILL_LEASE, HISTORY_LEASE
@@ -153,6 +154,7 @@ class ShopRun:
         self.variations = VariationNumbers(db, key, dry=self.dry)
         self.installation = Installation(db, key, clock=self.clock)
         self.log = RunLog(db)
+        self.tombstones = Tombstones(db, key, self.state.sealer)
         self.inbox = TillInbox(db, key, self.state.sealer, clock=self.clock)
         pos = self.shop.pos
         self.memory = Memory(db, pos.state_key)

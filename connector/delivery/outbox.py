@@ -44,6 +44,7 @@ class Drop(StrEnum):
     UNCLEAR = "unclear"  # it may have been, and the event is not one that is repeated
     NOT_DECLARED = "not_declared"  # the event is not in shops.yaml any more
     TOO_OLD = "too_old"  # the sale closed more than max_age_hours ago
+    ERASED = "erased"  # its customer was erased
     NO_CONSENT = "no_consent"  # the event asks for the customer's consent, and there is none
 
 

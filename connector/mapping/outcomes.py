@@ -16,6 +16,7 @@ from enum import StrEnum
 class Skip(StrEnum):
     """Why a rule of the shop leaves a row out. The first that applies, in this order."""
 
+    ERASED = "erased"  # customer: he was erased (connector erase)
     ANONYMOUS = "anonymous"  # sale: it has no customer (customer 0), rule anonymous_sales
     UNKNOWN_CUSTOMER = "unknown_customer"  # sale: its customer no longer exists in the till, rule anonymous_sales
     CUSTOMER_WITHOUT_EMAIL = "customer_without_email"  # customer, or sale of one, rule customers_without_email

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from connector.mapping.identifiers import Places
-from connector.mapping.outcomes import Refused, unreadable_row
-from connector.mapping.records import Records
+from connector.mapping.outcomes import Refused, Skip, unreadable_row
+from connector.mapping.records import SKIPPED, Records
 
 Row = dict[str, Any]
 
@@ -31,6 +31,9 @@ def map_rows(
     records = Records()
     places = Places(key)
     for row in rows.to_pylist():
+        if row["problems"] == Skip.ERASED:  # `connector.pos.rows.ERASED`: nothing else of it is kept
+            records.leave_out(SKIPPED, Skip.ERASED.value, Skip.ERASED.value)
+            continue
         name = None
         try:
             name = external_id(row)

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 _PROBLEMS = pa.field("problems", pa.string())
+ERASED = "erased"  # the `problems` of a customer's row of which nothing else is kept, because he was erased
 
 STORES = pa.schema(
     [

@@ -10,15 +10,24 @@ from sqlalchemy import delete
 from connector.shop_run import SYNC_LEASE, State
 from connector.state.errors import StateError
 from connector.state.leases import Lease, LeaseHeld
-from connector.state.tables import leases, metadata, run_entities, runs, webhook_installations
+from connector.state.tables import (
+    leases,
+    metadata,
+    run_entities,
+    runs,
+    tombstone_keys,
+    tombstones,
+    webhook_installations,
+)
 from connector.state.webhook_installations import WebhookInstallations
 
 log = logging.getLogger(__name__)
 
 AGAIN = 10.0  # seconds until a shop is tried again that could not be purged, and between looks for others' webhooks
 
+# Tombstones name nobody, and keep those who were erased from coming back.
 # Counts without personal data stay, so that it can be said what was delivered; the rest is about other things.
-_STAY = {runs, run_entities, leases, webhook_installations}
+_STAY = {runs, run_entities, leases, webhook_installations, tombstones, tombstone_keys}
 
 
 def purge_shop(state: State, shop: str) -> None:

@@ -104,6 +104,18 @@ class Lake:
             files = list(folder.iterdir()) if folder.exists() else []
         return sorted(file.stem for file in files if file.suffix == ".parquet" and not file.name.startswith("."))
 
+    def files(self, shop: str) -> list[tuple[str, str | None]]:
+        """Name and partition of every file of the shop, sorted."""
+        folder = self.root / shop
+        found: list[tuple[str, str | None]] = []
+        with _storage(folder, "read"):
+            for each in folder.iterdir() if folder.exists() else []:
+                if each.is_dir():
+                    found += [(each.name, partition) for partition in self.partitions(shop, each.name)]
+                elif each.suffix == ".parquet" and not each.name.startswith("."):
+                    found.append((each.stem, None))
+        return sorted(found, key=str)
+
     def delete(self, shop: str, name: str, partition: str | None = None) -> None:
         """Removes the file if it is there."""
         target = self._file(shop, name, partition)

@@ -277,3 +277,16 @@ till_inbox = Table(
     Column("tries", Integer, nullable=False),
     Column("tried_at", BigInteger),
 )
+
+# What the marks of erased customers are made with: sealed, one per shop, so that a change of keys leaves the marks valid.
+tombstone_keys = Table("tombstone_keys", metadata, _key("shop"), Column("key", LargeBinary, nullable=False), **_COMPACT)
+
+# Customers who were erased: marks that name nobody and that only the shop's key can make, see connector.state.tombstones.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    _key("shop"),
+    Column("mark", LargeBinary(32), primary_key=True),
+    Column("erased_at", BigInteger, nullable=False),
+    **_COMPACT,
+)
