@@ -8,7 +8,8 @@ import dagster as dg
 from assets import checks
 from assets.builder import DELIVERED, AssetBuilder, definition, identifier
 from assets.resources import Connector
-from connector.reconciliation import Reconciliation, reconcile_shop
+from connector.reconciliation import reconcile_shop
+from connector.reconciliation_result import Reconciliation
 
 NAME, RECONCILED = "reconciliation", "reconciled"
 _SERVER_SILENT = "failed"

@@ -20,7 +20,8 @@ from connector.config import Shop
 from connector.delivery import entities
 from connector.delivery.entities import ORDERS
 from connector.outcome import exit_code
-from connector.reconciliation import Reconciliation, reconcile_shop
+from connector.reconciliation import reconcile_shop
+from connector.reconciliation_result import Reconciliation
 from connector.shop_run import SYNC_LEASE, ShopRun, State
 from connector.state.errors import StateError
 from connector.state.leases import Lease, LeaseHeld
