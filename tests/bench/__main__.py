@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from tests.bench import calls, first_load, memory, scale, throughput, unchanged
+from tests.bench import calls, definitions, first_load, memory, scale, throughput, unchanged
 
 
 def throughput_lines() -> Iterator[str]:
@@ -66,6 +66,13 @@ def first_load_lines(sizes: Sequence[int]) -> Iterator[str]:
         yield f"| {row['records']:,} | {measured} | {calls_made} |"
 
 
+def definitions_lines() -> Iterator[str]:
+    yield "| shops in one code location | seconds for their definitions | imports before | the UI's snapshot after |"
+    yield "|---|---|---|---|"
+    for row in definitions.measure():
+        yield f"| {row['shops']} | {row['definitions']:.1f} | {row['imports']:.1f} | {row['snapshot']:.1f} |"
+
+
 def scale_lines(last_days: dict[str, date]) -> Iterator[str]:
     yield "| backfilled | sales | records sent | seconds | sales a second | peak memory, MiB | calls | least | ratio | reconciled |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
@@ -82,6 +89,7 @@ PARTS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "throughput": ("Records per second", throughput_lines),
     "memory": ("Memory of a first sync", memory_lines),
     "calls": ("Hiboutik calls", calls_lines),
+    "definitions": ("Definitions of many shops", definitions_lines),
     "unchanged": ("An unchanged day, 30 ms an answer, process start included", unchanged_lines),
 }
 SCALE = "scale"  # takes most of an hour; `make bench-scale`
