@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv --no-config pip compile pyproject.toml --universal --python-ve
 	--generate-hashes --no-strip-extras --no-annotate --no-emit-index-url --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo dev test test-shared lint format bench bench-scale soak lock clean
+.PHONY: help setup setup-dev demo demo-live dev test test-shared lint format bench bench-scale soak lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -18,6 +18,9 @@ setup-dev: .venv/.dev ## the same, with the tools that test, lint and lock
 
 demo: setup ## the sample shops through the sandbox, and the three counts compared
 	@$(BIN)/connector demo
+
+demo-live: setup ## a shop installed by webhook, its sales in ShopiMind with their events within a minute; takes three
+	@$(BIN)/python -m assets.demo_live
 
 dev: setup ## the sandbox and the Dagster UI on it, until Ctrl-C; ARGS="--port 3001" for another port
 	@$(BIN)/python -m assets.dev $(ARGS)

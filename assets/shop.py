@@ -246,6 +246,8 @@ def _pushed(shop: Shop, job: Any) -> dg.SensorDefinition:
             if not TillInbox(state.db, shop.key, state.sealer).is_due():
                 return dg.SkipReason(f"{shop.key}: nothing was pushed, or what waits is tried again later.")
             end_orphans(context.instance, state.db, shop.key)
+            if deferred := ShopRun(shop, state, run_id="sensor").deferred:
+                return dg.SkipReason(deferred)
             if missing := _missing(shop, state):
                 return dg.SkipReason(missing)
         if context.instance.get_runs(dg.RunsFilter(tags={"shop": shop.key}, statuses=_UNDER_WAY), limit=1):

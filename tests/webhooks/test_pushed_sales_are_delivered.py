@@ -283,6 +283,18 @@ def test_the_sensor_waits_while_another_run_of_the_shop_goes_on(pushing: Pushing
     assert "another run has not ended" in (asked.skip_message or "")
 
 
+def test_the_sensor_starts_nothing_while_the_installation_is_not_active(pushing: Pushing) -> None:
+    from assets.definitions import definitions_of
+
+    pushing.close_sale(601)
+    governed = definitions_of([pushing.shop.model_copy(update={"installation_id": "inst_alpha"})])
+    context = dg.build_sensor_context(instance=pushing.world.instance)
+    asked = governed.resolve_sensor_def("pushed_alpha").evaluate_tick(context)
+    assert not asked.run_requests
+    assert "inst_alpha" in (asked.skip_message or "")
+    assert len(pushing.waiting()) == 1
+
+
 def test_before_the_first_sync_pushed_sales_wait_for_it(unsynced: Pushing) -> None:
     unsynced.close_sale(601)
     asked = unsynced.tick()
