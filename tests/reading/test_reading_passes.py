@@ -41,7 +41,7 @@ def long(make_world: MakeWorld) -> World:
 
 
 def pages(world: World) -> int:
-    return len([call for call in world.till_calls() if call.startswith("customers/")])
+    return len([call for call in world.till_calls() if call.startswith("customers?")])
 
 
 def singles(world: World) -> list[str]:
