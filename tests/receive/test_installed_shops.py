@@ -78,7 +78,6 @@ def calls(world: World) -> tuple[int, int]:
     return len(world.till_calls()), len(api)
 
 
-@pytest.mark.also_shared
 def test_installed_activated_synced_deactivated_activated_again_and_nothing_is_missing_or_doubled(start: Start) -> None:
     both = start()
     world = both.world
@@ -165,7 +164,6 @@ def purged(service: Service) -> bool:
     return not service.installations["inst_alpha"].to_purge
 
 
-@pytest.mark.also_shared
 def test_uninstalling_purges_the_token_and_what_is_stored_of_the_shop(start: Start) -> None:
     both = start()
     both.step("install", configs=CONFIGS)
