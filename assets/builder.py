@@ -144,7 +144,7 @@ def definition(
     priority: int,
     check_specs: Sequence[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
-    """What `@dg.asset` makes, without its looking through the function: a third of the time, which counts with a hundred shops.
+    """What `@dg.asset` makes, without its looking through every function, which takes most of the time with many shops.
 
     `loaded` are those of the asset's upstream whose tables `compute` is given, by their names; it waits for the others.
     """
