@@ -109,6 +109,11 @@ def usual_sales() -> list[Row]:
     ]
 
 
+def first_sync_calls() -> int:
+    """Calls of a first sync of the usual till. Where the day of Saint-Denis has begun before that of Paris, it is read too."""
+    return 33 + (day(0, REUNION) - day(0)).days
+
+
 def till_account(
     name: str = "alpha",
     *,
