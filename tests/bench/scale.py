@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -74,7 +75,7 @@ def least_calls(last: date) -> Least:
     data = Path(spec.submodule_search_locations[0]) / "data"
     table = pq.read_table(data / "transactions.parquet", columns=["store_id", "transaction_timestamp"])
     moments = pc.assume_timezone(table["transaction_timestamp"].cast("timestamp[s]"), "UTC")
-    days = pc.local_timestamp(moments.cast(f"timestamp[s, {ZONE.key}]")).cast("date32")
+    days = pc.local_timestamp(moments.cast(pa.timestamp("s", tz=ZONE.key))).cast("date32")
     pairs = zip(table["store_id"].to_pylist(), days.to_pylist(), strict=True)
     lines = Counter((store, day) for store, day in pairs if FIRST <= day <= last)
     books = load_completejourney().books
