@@ -25,6 +25,8 @@ from connector.shop_run import ShopRun
 from connector.state.days import DayRead
 from connector.state.turnover import Month
 
+_NO_SALES = SALES.empty_table()  # shared by all days without any
+_JOINED = 20  # tables of a day, before they are made one: a table takes some 20 kB, however few its rows
 _SAYS_SOMETHING_NEW = ("sale_id", "customer_id", "closed_at", "currency", "total", "lines")  # of a day read again
 
 
@@ -48,17 +50,18 @@ class SalesReading:
         self.totals = {store.store_id: Counts() for store in run.ctx.stores}
         self._remember_what_was_asked()
         outstanding = {day: len(stores) for day, stores in self.days.items()}
-        read: dict[str, dict[int, pa.Table]] = {day: {} for day in self.days}
+        read = {day: _DayReading() for day in self.days}
         done, total = 0, sum(outstanding.values())
         try:
             for (day, store_id), table in self._read():
                 if table is not None:
-                    read[day][store_id] = table
+                    self._count(day, store_id, table)
+                    read[day].add(store_id, table)
                 done += 1
                 outstanding[day] -= 1
-                if not outstanding[day] and (tables := read.pop(day)):
-                    self._note(day, tables)
-                    yield day, self._with_other_stores(day, list(tables.values()))
+                if not outstanding[day] and (whole := read.pop(day)).facts:
+                    self._note(day, whole.facts)
+                    yield day, self._with_other_stores(day, whole.tables)
                 run.progress("sales", done, total)
         except Exception:
             self._expect_delivery()
@@ -94,21 +97,21 @@ class SalesReading:
             run.only_due and not run.backfill and any(over(run.ctx, s, [day], run.started) for s, day in oldest.items())
         )
 
-    def _note(self, day: str, tables: dict[int, pa.Table]) -> None:
+    def _count(self, day: str, store_id: int, table: pa.Table) -> None:
+        totals = self.totals[store_id]
+        for total, currency in zip(table["total"].to_pylist(), table["currency"].to_pylist(), strict=True):
+            totals.read += 1
+            totals.add_amount(amount_of(total), currency)
+        # what has no id may stand for any sale of the day
+        if pc.any(pc.equal(table["lines_from"], "unread")).as_py() or table["sale_id"].null_count:
+            self.run.unread.add((store_id, day))
+
+    def _note(self, day: str, read: dict[int, DayRead]) -> None:
         run = self.run
         assert run.read_pairs is not None
-        run.read_pairs[day] = list(tables)
-        for store_id, table in tables.items():
-            totals = self.totals[store_id]
-            for total, currency in zip(table["total"].to_pylist(), table["currency"].to_pylist(), strict=True):
-                totals.read += 1
-                totals.add_amount(amount_of(total), currency)
-            # what has no id may stand for any sale of the day
-            if pc.any(pc.equal(table["lines_from"], "unread")).as_py() or table["sale_id"].null_count:
-                run.unread.add((store_id, day))
+        run.read_pairs[day] = list(read)
         if run.dry:
             return
-        read = {store_id: day_read(table) for store_id, table in tables.items()}
         for store_id, before in run.days.mark_read(day, read, int(run.clock())).items():
             if read[store_id].digest != before.digest and run.was_over(store_id, day, before.read_at):
                 run.changed.add((store_id, day))
@@ -116,7 +119,7 @@ class SalesReading:
     def _with_other_stores(self, day: str, tables: list[pa.Table]) -> pa.Table:
         run = self.run
         assert run.read_pairs is not None
-        fresh = pa.concat_tables([SALES.empty_table(), *tables])
+        fresh = pa.concat_tables([_NO_SALES, *tables])
         if len(run.read_pairs[day]) == len(run.ctx.stores):
             return fresh
         before = run.snapshot("pos_sales", SALES, day)
@@ -131,6 +134,21 @@ class SalesReading:
             if counts.read:
                 counts.fail("read, and not delivered yet", counts.read)
             self.run.write_counts(ORDERS.name, counts, store_id=store_id)
+
+
+@dataclass
+class _DayReading:
+    """A day until all of its stores were read, which for many stores is a month's reading later."""
+
+    facts: dict[int, DayRead] = field(default_factory=dict)  # by store
+    tables: list[pa.Table] = field(default_factory=list)
+
+    def add(self, store_id: int, table: pa.Table) -> None:
+        self.facts[store_id] = day_read(table)
+        if table.num_rows:
+            self.tables.append(table)
+        if len(self.tables) >= _JOINED:
+            self.tables = [pa.concat_tables(self.tables).combine_chunks()]
 
 
 @dataclass
@@ -163,7 +181,7 @@ class _MonthReading:
             if pair[1] in doubtful:
                 again.append(pair)
             else:
-                yield pair, SALES.empty_table()
+                yield pair, _NO_SALES
         yield from self._take(again)
         if any(self.read[store][day].sales for day, store in again if day in self.read.get(store, {})):
             self.first.learn(agreed=False, hidden=True)
