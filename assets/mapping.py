@@ -72,6 +72,16 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition | None]:
             after=["orders"],
         ),
         records(
+            "addresses",
+            "The addresses of the customers that ShopiMind has, as far as their pages were read, under the customer's data source.",
+            lambda run, listed, new, books: _records(
+                recording.record_addresses(run, current_customers(listed, new), books)
+            ),
+            group=DELIVERED,
+            inputs=["pos_customers", "pos_new_customers", "pos_addresses"],
+            after=["orders", "shopimind_customers"],
+        ),
+        records(
             "newsletter",
             "The newsletter status of every e-mail address that customers have, by the shop's consent rule.",
             lambda run, listed, new: _records(recording.record_newsletter(run, lambda: current_customers(listed, new))),

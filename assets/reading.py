@@ -11,8 +11,14 @@ from assets import showing
 from assets.builder import READ, SOURCES, AssetBuilder
 from assets.storage import DayRows, Metadata, Rows, StoredDays, StoredRows
 from connector import reading_passes
-from connector.pos.rows import BRANDS, CATEGORIES, CUSTOMER_GROUPS, CUSTOMERS, PRODUCTS, SALES, STOCK, STORES
-from connector.reading_customers import new_customers_written, read_customers, read_new_customers
+from connector.pos.rows import ADDRESSES, BRANDS, CATEGORIES, CUSTOMER_GROUPS, CUSTOMERS, PRODUCTS, SALES, STOCK, STORES
+from connector.reading_customers import (
+    current_customers,
+    new_customers_written,
+    read_customers,
+    read_new_customers,
+)
+from connector.reading_details import read_addresses
 from connector.reading_inbox import with_inbox
 from connector.reading_lists import read_products, read_stores
 from connector.reading_sales import SalesReading
@@ -53,6 +59,17 @@ def reading_assets(build: AssetBuilder) -> list[dg.AssetsDefinition | None]:
             _new_customers,
             schema=CUSTOMERS,
             inputs=["pos_sales", "pos_customers"],
+            reads_till=True,
+        ),
+        build.asset(
+            "pos_addresses",
+            READ,
+            "The addresses of the customers, which only the till's page of each of them has: one call each, for those never read "
+            "and those whose row of the list has changed since, a bounded number a run and only from the calls that the daily "
+            "syncs leave. The others stay as they were read.",
+            _addresses,
+            schema=ADDRESSES,
+            inputs=["pos_customers", "pos_new_customers"],
             reads_till=True,
         ),
     ]
@@ -118,6 +135,11 @@ def _sales(run: ShopRun) -> DayRows:
 def _new_customers(run: ShopRun, sales: StoredDays, listed: StoredRows) -> Rows:
     tables = (table for _, table in sales.of(run.read_pairs or {}))
     return Rows(CUSTOMERS, [read_new_customers(run, tables, iter(listed))], partial(new_customers_written, run))
+
+
+def _addresses(run: ShopRun, listed: StoredRows, new: StoredRows) -> Rows:
+    reading = read_addresses(run, current_customers(listed, new))
+    return Rows(ADDRESSES, reading, reading.of_reading)
 
 
 def _list_written(run: ShopRun, name: str) -> Metadata:

@@ -34,6 +34,7 @@ _NEEDED_FOR: dict[str, tuple[str, ...]] = {
     "manufacturers": ("pos_brands", "manufacturers", "shopimind_manufacturers"),
     "customer_groups": ("pos_customer_groups", "customer_groups", "shopimind_customer_groups"),
     "customers": ("pos_customers", "pos_new_customers", "customers", "shopimind_customers"),
+    "addresses": ("pos_customers", "pos_new_customers", "pos_addresses", "addresses", "shopimind_addresses"),
     "newsletter": ("pos_customers", "pos_new_customers", "newsletter", "shopimind_newsletter"),
     "products": ("pos_products", "pos_stock", "products", "shopimind_products"),
     "variations": ("pos_products", "pos_stock", "variations", "shopimind_variations"),
@@ -45,9 +46,11 @@ _NEEDED_FOR: dict[str, tuple[str, ...]] = {
     entities.EVENTS: ("shopimind_events",),  # those that wait; more come with the orders
 }
 _ALWAYS = frozenset({"pos_stores", "shopimind_sources", "shopimind_summary"})
-# What the frequent job leaves to the nightly one: passes over whole lists, which cost calls however little has changed.
+# What the frequent job leaves to the nightly one: passes over whole lists, which cost calls however little has changed, and
+# pages of single customers, which can wait.
 _WHOLE_LISTS = frozenset(
     {"pos_stores", "pos_categories", "pos_brands", "pos_customer_groups", "pos_products", "pos_stock", "pos_customers"}
+    | {"pos_addresses", "addresses", "shopimind_addresses"}
     | {"categories", "manufacturers", "customer_groups", "products", "variations"}
     | {"shopimind_categories", "shopimind_manufacturers", "shopimind_customer_groups"}
     | {"shopimind_products", "shopimind_variations"}

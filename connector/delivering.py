@@ -29,7 +29,7 @@ PARENT_SOURCE = frozenset(
     {entities.ORDER_STATUSES, entities.CATEGORIES, entities.MANUFACTURERS, entities.CUSTOMER_GROUPS}
     | {entities.PRODUCTS, entities.VARIATIONS}
 )
-OF_CUSTOMERS = frozenset({entities.CUSTOMERS, entities.NEWSLETTER, entities.POS_PROFILES})
+OF_CUSTOMERS = frozenset({entities.CUSTOMERS, entities.ADDRESSES, entities.NEWSLETTER, entities.POS_PROFILES})
 _TOLD = 5  # reasons why records of one kind wait, before the others are only counted
 _LISTS = {  # what the till calls the list of which the records are made
     entities.CATEGORIES: "categories",
@@ -38,6 +38,7 @@ _LISTS = {  # what the till calls the list of which the records are made
     entities.VARIATIONS: "products",
     entities.NEWSLETTER: "customers",
     entities.CUSTOMERS: "customers",
+    entities.ADDRESSES: "customers",
     entities.POS_PROFILES: "customers",
 }
 

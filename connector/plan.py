@@ -35,6 +35,7 @@ from connector.pos.protocol import QuotaReached
 from connector.pos.rows import CUSTOMERS, SALES
 from connector.quota import quota_outlook
 from connector.reading_customers import current_customers, read_customers, read_new_customers
+from connector.reading_details import read_addresses
 from connector.reading_lists import read_products, read_stores
 from connector.reading_sales import SalesReading
 from connector.recording_custom import record_custom_data
@@ -161,13 +162,20 @@ class _Plan:
         if "variations" in self.only:  # before the orders, which name them
             variations = recording.record_variations(run, lists["pos_products"], lists["pos_stock"])
             self._entity(entities.VARIATIONS, variations, sources, parent)
-        if self.only & {"customers", "newsletter", "orders", "pos_profiles"} or self._needs("pos_customers"):
+        if self.only & {"customers", "addresses", "newsletter", "orders", "pos_profiles"} or self._needs(
+            "pos_customers"
+        ):
             lake.write(run.shop.key, "pos_customers", None, read_customers(run), CUSTOMERS)
         if "orders" in self.only:
             self._orders(lake, sources)
         if "customers" in self.only:
             customers = recording.record_customers(run, self._customers(lake))
             self._entity(entities.CUSTOMERS, customers, sources, of_customers)
+        if "addresses" in self.only:
+            books = list(read_addresses(run, self._customers(lake)))
+            assumed = "customers" in self.only
+            addresses = recording.record_addresses(run, self._customers(lake), books, assume_delivered=assumed)
+            self._entity(entities.ADDRESSES, addresses, sources, of_customers)
         if "newsletter" in self.only:
             newsletter = recording.record_newsletter(run, lambda: self._customers(lake))
             self._entity(entities.NEWSLETTER, newsletter, sources, of_customers)

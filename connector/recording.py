@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.delivery.entities import CUSTOMERS, ORDERS
+from connector.mapping.addresses import map_addresses
 from connector.mapping.customers import map_customers
 from connector.mapping.facts import CustomerFacts, customer_facts
 from connector.mapping.identifiers import preferred_number
@@ -17,7 +18,7 @@ from connector.mapping.orders import map_orders
 from connector.mapping.products import map_misc_product, map_products, stock_by_product, stock_by_size
 from connector.mapping.profiles import map_profiles
 from connector.mapping.variations import NamedSizes, map_variations, sizes_of
-from connector.pos.rows import SALES, conformed
+from connector.pos.rows import ADDRESSES, SALES, conformed
 from connector.shop_run import ShopRun
 
 _NAMED = 5  # sizes in a warning
@@ -45,6 +46,17 @@ def record_customers(run: ShopRun, customers: Iterable[pa.Table]) -> Iterator[pa
     """`RECORDS` of the customers, with their home stores as far as sales were read."""
     for rows in _touched(run, customers):
         yield map_customers(run.ctx, rows, _facts(run, rows))
+
+
+def record_addresses(
+    run: ShopRun, customers: Iterable[pa.Table], books: Iterable[pa.Table], *, assume_delivered: bool = False
+) -> Iterator[pa.Table]:
+    """`RECORDS` of the addresses, of customers that ShopiMind has. `assume_delivered` is that of `record_profiles`."""
+    known = run.tombstones.others(pa.concat_tables([ADDRESSES.empty_table(), *books]))
+    seen = set[int]()
+    for rows, facts, delivered in known_customers(run, customers, assume_delivered=assume_delivered):
+        of_page = known.filter(pc.is_in(known["customer_id"], value_set=rows["customer_id"]))
+        yield map_addresses(run.ctx, rows, facts, delivered, of_page, seen)
 
 
 def record_newsletter(run: ShopRun, customers: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.Table]:

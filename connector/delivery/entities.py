@@ -40,6 +40,7 @@ CATEGORIES = Entity("categories", 100)
 MANUFACTURERS = Entity("manufacturers", 100)
 CUSTOMER_GROUPS = Entity("customer_groups", 100)
 CUSTOMERS = Entity("customers", 50)
+ADDRESSES = Entity("addresses", 50)
 NEWSLETTER = Entity("newsletter", 50)
 PRODUCTS = Entity("products", 50)
 VARIATIONS = Entity("variations", 50)
@@ -48,7 +49,7 @@ POS_PROFILES = Entity("pos_profiles", RECORDS_PER_REQUEST, definition="pos_profi
 
 ENTITIES = (
     *(ORDER_STATUSES, CATEGORIES, MANUFACTURERS),
-    *(CUSTOMER_GROUPS, CUSTOMERS, NEWSLETTER),
+    *(CUSTOMER_GROUPS, CUSTOMERS, ADDRESSES, NEWSLETTER),
     *(PRODUCTS, VARIATIONS, ORDERS, POS_PROFILES),
 )
 EVENTS = "events"  # no records: triggered one by one, only where the shop has some
@@ -57,10 +58,13 @@ NAMES = (DATA_SOURCES, *(entity.name for entity in ENTITIES), EVENTS)
 # Those that a rule of the shop switches on; all others are delivered for every shop.
 _SWITCHED: dict[Entity, Callable[[Rules], bool]] = {
     CUSTOMER_GROUPS: lambda rules: rules.customer_groups != "none",
+    ADDRESSES: lambda rules: rules.addresses == "send",
     NEWSLETTER: lambda rules: rules.newsletter == "send",
     VARIATIONS: lambda rules: rules.variations == "send",
 }
-NOT_LISTED = frozenset({NEWSLETTER, VARIATIONS})  # ShopiMind has no list of these, so they cannot be compared
+NOT_LISTED = frozenset(
+    {ADDRESSES, NEWSLETTER, VARIATIONS}
+)  # ShopiMind has no list of all of these, so they cannot be compared
 
 
 def custom_entity(declared: CustomData) -> Entity:
@@ -93,6 +97,7 @@ def resource_of(crm: ShopiMind, entity: Entity) -> Saved:
         MANUFACTURERS: crm.products_manufacturers,
         CUSTOMER_GROUPS: crm.customers_groups,
         CUSTOMERS: crm.customers,
+        ADDRESSES: crm.customers_addresses.all,
         NEWSLETTER: crm.newsletter_subscribers,
         PRODUCTS: crm.products,
         VARIATIONS: crm.products_variations.all,

@@ -23,6 +23,10 @@ class Skip(StrEnum):
     WEB_ORDER = "web_order"  # sale: it came from a web shop (external reference), rule web_orders
     RETURN = "return"  # sale: its total is below zero, rule returns
     SHARED_EMAIL = "shared_email"  # newsletter subscriber: another customer stands for the same address
+    CUSTOMER_NOT_DELIVERED = "customer_not_delivered"  # customer whose addresses wait: ShopiMind does not have him
+    NOT_READ_YET = "not_read_yet"  # customer whose addresses wait: the till's page of him has its turn in a later run
+    NO_ADDRESS = "no_address"  # customer: the till has no address of his
+    EMPTY_ADDRESS = "empty_address"  # address: neither street nor postal code nor city
     NO_LINE = "no_line"  # sale: no line is left to send
 
 
@@ -45,8 +49,8 @@ class Refusal(StrEnum):
         "not a number that can be sent"  # custom data: not a number, with a fraction where none may be, too large
     )
     BAD_OPTION = "not one of the list's options"  # custom data
-    NO_VALUE = "there is no value, and the field needs one"  # custom data: a required field, or a unique key
-    SAME_KEY = "another row has the same unique key"  # custom data: the first of such rows is sent
+    NO_VALUE = "there is no value, and the field needs one"  # custom data: a required field, or a unique key; address
+    SAME_KEY = "another row has the same unique key"  # custom data, address: the first of such rows is sent
     LINES_NOT_READ = (
         "the sale's lines were not read"  # sale: no rule skips it, yet the till was not asked for its lines
     )

@@ -69,6 +69,21 @@ def test_events_are_one_more_asset_after_customers_and_orders_in_every_job_that_
     assert "reconcile_lea" not in running
 
 
+def test_addresses_are_read_and_delivered_by_night_only_each_after_its_customer() -> None:
+    (plain,) = shops("lea")
+    rules = plain.rules.model_copy(update={"addresses": "send"})
+    sending = definitions_of([plain.model_copy(update={"rules": rules})])
+    more = {key.path[-1] for key in asset_keys(sending) - asset_keys(definitions_of([plain]))}
+    assert more == {"pos_addresses", "addresses", "shopimind_addresses"}
+    graph = sending.resolve_asset_graph()
+    needed = {parent.path[-1] for parent in graph.get(dg.AssetKey(["lea", "addresses"])).parent_keys}
+    assert {"pos_addresses", "shopimind_customers"} <= needed
+    assert graph.get(dg.AssetKey(["lea", "pos_addresses"])).pools == graph.get(dg.AssetKey(["lea", "pos_sales"])).pools
+    jobs = {job.name: sending.resolve_job_def(job.name).asset_layer.selected_asset_keys for job in sending.jobs or ()}
+    reading = {name for name, keys in jobs.items() if more & {key.path[-1] for key in keys}}
+    assert reading == {"sync_lea"}
+
+
 def test_shops_whose_keys_are_alike_share_nothing() -> None:
     keys = ("lea", "lea-1", "today-lea")
     each = [definitions_of([shop]) for shop in shops(*keys)]
