@@ -87,7 +87,7 @@ _ONLY_CHANGES = "Only new and changed ones are sent, and every answer is noted i
 _SIMPLE = (
     *(entities.CATEGORIES, entities.MANUFACTURERS, entities.CUSTOMER_GROUPS),
     *(entities.CUSTOMERS, entities.ADDRESSES, entities.NEWSLETTER),
-    *(entities.PRODUCTS, entities.VARIATIONS),
+    *(entities.PRODUCTS, entities.VARIATIONS, entities.IMAGES),
 )
 
 

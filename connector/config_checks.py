@@ -119,7 +119,13 @@ def _code_name(event: Any) -> str | None:
 
 
 # Rules about what no export has, and their defaults.
-_NOT_OF_FILES = {"variations": "skip", "customer_groups": "none", "newsletter": "skip", "addresses": "skip"}
+_NOT_OF_FILES = {
+    "variations": "skip",
+    "customer_groups": "none",
+    "newsletter": "skip",
+    "addresses": "skip",
+    "images": "skip",
+}
 
 
 def check_of_files(document: Document, shop: Mapping[str, Any], place: Path) -> None:

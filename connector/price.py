@@ -20,7 +20,7 @@ from connector.pos.paging import PAGE_SIZE
 from connector.pos.protocol import QuotaReached
 from connector.quota import quota_outlook
 from connector.reading_customers import current_customers
-from connector.reading_details import OF_ADDRESSES, PAGES, pages_to_ask
+from connector.reading_details import OF_ADDRESSES, OF_IMAGES, PAGES, pages_to_ask
 from connector.reading_lists import read_stores
 from connector.reading_pairs import Pair, PairReader
 from connector.reading_turnover import AGREES, WORTH_ASKING, TurnoverFirst, late_looks
@@ -122,7 +122,7 @@ class _Price:
             said.append(f"The list of {names} was never read whole: it is counted as one page (250 rows) each.")
         if self.calls["pages"] and self.unread_lists:
             said.append(
-                f"Pages of single customers are counted as {self.calls['pages']}, the most that one sync asks for."
+                f"Pages of single customers and products are counted as {self.calls['pages']}, the most that one sync asks for."
             )
         return said
 
@@ -271,14 +271,20 @@ def _place(day: str, store_id: int) -> StoreMonth:
 
 
 def _pages(run: ShopRun) -> int:
-    """The pages of single customers that the next sync asks for, by the lists as they were last read; none were: all it may."""
-    if run.shop.rules.addresses == "skip":
-        return 0
-    try:
-        lists = [run.state.lake.read(run.shop.key, name) for name in ("pos_customers", "pos_new_customers")]
-    except LakeMissing:
-        return PAGES
-    return pages_to_ask(run, OF_ADDRESSES, current_customers(*lists))
+    """The pages that the next sync asks for, by the lists as they were last read; of one that never was, all it may."""
+    rules, found = run.shop.rules, 0
+    for asked, kind, names in (
+        (rules.addresses == "send", OF_ADDRESSES, ("pos_customers", "pos_new_customers")),
+        (rules.images == "send", OF_IMAGES, ("pos_products",)),
+    ):
+        if asked:
+            try:
+                listed, *new = (run.state.lake.read(run.shop.key, name) for name in names)
+            except LakeMissing:
+                found += PAGES
+            else:
+                found += pages_to_ask(run, kind, current_customers(listed, *new) if new else listed)
+    return found
 
 
 def _lists(run: ShopRun, unread: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Reading what only the till's page of one customer has: a bounded number of pages a run, from the calls that are to spare."""
+"""Reading what only the page of one customer or product has: a bounded number a run, from the calls that are to spare."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from connector.mapping.customers import map_customers
 from connector.mapping.records import SEND, digest_bytes
 from connector.pos.protocol import CallsKept, PosAccessDenied, PosError, PosUnavailable, QuotaReached
-from connector.pos.rows import ADDRESSES, to_table
+from connector.pos.rows import ADDRESSES, IMAGES, to_table
 from connector.reading_customers import list_is_whole
 from connector.shop_run import ShopRun
 
@@ -22,10 +22,14 @@ PAGES = 250  # of one kind, asked for by one run at most: as many calls as 62,50
 
 _TOLD = 5  # pages that could not be read, told one by one
 
-# What the till's row of a customer says of him. Not what a rule makes of it: a rule that changes makes no page worth reading.
+# What the till's row of a customer, of a product, says. Not what a rule makes of it: its change makes no page worth reading.
 _OF_CUSTOMERS = (
     *("first_name", "last_name", "email", "phone", "country", "birth_date"),
     *("last_order_date", "loyalty_points", "store_credit", "prepaid_balance"),
+)
+_OF_PRODUCTS = (
+    *("name", "description", "barcode", "reference", "price", "promo_price"),
+    *("category_id", "brand_id", "sizes", "updated_at"),
 )
 
 log = logging.getLogger(__name__)
@@ -40,7 +44,7 @@ class Details:
     schema: pa.Schema
     key: str
     parts: str
-    part_key: str
+    part_key: str | None  # by which a part is known that the page has no more; None: it leaves no trace
     told_by: Sequence[str]  # the columns of the list's row that make a page worth reading again when they change
     wanted: Callable[[ShopRun, pa.Table], pa.Table]  # the rows of the list whose pages are worth a call at all
     read: Callable[[ShopRun, int], pa.Table]
@@ -119,6 +123,8 @@ class DetailReading:
     def _with_gone(self, row: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
         """The row with what its page had before and has no more."""
         parts, key = self.kind.parts, self.kind.part_key
+        if key is None:
+            return row
         there = {part[key] for part in row[parts]}
         gone = [part for part in (before or {}).get(parts) or () if part[key] is not None and part[key] not in there]
         return row | {parts: [*row[parts], *({**part, "listed": False} for part in gone)]}
@@ -157,6 +163,12 @@ def _customers_that_are_sent(run: ShopRun, rows: pa.Table) -> pa.Table:
     return rows.filter(pc.equal(map_customers(run.ctx, rows, {})["outcome"], SEND))
 
 
+def _products_on_sale(run: ShopRun, rows: pa.Table) -> pa.Table:
+    """Nothing is sold any more of the others, and nobody is shown them."""
+    on_sale = pc.and_(rows["listed"], pc.invert(pc.fill_null(rows["archived"], False)))
+    return rows.filter(pc.and_(on_sale, pc.and_(rows["problems"].is_null(), rows["product_id"].is_valid())))
+
+
 OF_ADDRESSES = Details(
     whose="customers",
     snapshot="pos_addresses",
@@ -169,7 +181,24 @@ OF_ADDRESSES = Details(
     read=lambda run, customer_id: run.till.addresses(customer_id),
 )
 
+OF_IMAGES = Details(
+    whose="products",
+    snapshot="pos_images",
+    schema=IMAGES,
+    key="product_id",
+    parts="images",
+    part_key=None,
+    told_by=_OF_PRODUCTS,
+    wanted=_products_on_sale,
+    read=lambda run, product_id: run.till.images(product_id),
+)
+
 
 def read_addresses(run: ShopRun, customers: Iterable[pa.Table]) -> DetailReading:
     """The addresses of the customers, as far as they are known: `ADDRESSES`, a row per customer whose page was read."""
     return DetailReading(run, OF_ADDRESSES, customers)
+
+
+def read_images(run: ShopRun, products: Iterable[pa.Table]) -> DetailReading:
+    """The images of the products, as far as they are known: `IMAGES`, a row per product whose page was read."""
+    return DetailReading(run, OF_IMAGES, products)

@@ -44,13 +44,15 @@ ADDRESSES = Entity("addresses", 50)
 NEWSLETTER = Entity("newsletter", 50)
 PRODUCTS = Entity("products", 50)
 VARIATIONS = Entity("variations", 50)
+IMAGES = Entity("images", 50)
 ORDERS = Entity("orders", 50)
 POS_PROFILES = Entity("pos_profiles", RECORDS_PER_REQUEST, definition="pos_profile")
 
 ENTITIES = (
     *(ORDER_STATUSES, CATEGORIES, MANUFACTURERS),
     *(CUSTOMER_GROUPS, CUSTOMERS, ADDRESSES, NEWSLETTER),
-    *(PRODUCTS, VARIATIONS, ORDERS, POS_PROFILES),
+    *(PRODUCTS, VARIATIONS, IMAGES),
+    *(ORDERS, POS_PROFILES),
 )
 EVENTS = "events"  # no records: triggered one by one, only where the shop has some
 NAMES = (DATA_SOURCES, *(entity.name for entity in ENTITIES), EVENTS)
@@ -60,10 +62,11 @@ _SWITCHED: dict[Entity, Callable[[Rules], bool]] = {
     CUSTOMER_GROUPS: lambda rules: rules.customer_groups != "none",
     ADDRESSES: lambda rules: rules.addresses == "send",
     NEWSLETTER: lambda rules: rules.newsletter == "send",
+    IMAGES: lambda rules: rules.images == "send",
     VARIATIONS: lambda rules: rules.variations == "send",
 }
 NOT_LISTED = frozenset(
-    {ADDRESSES, NEWSLETTER, VARIATIONS}
+    {ADDRESSES, NEWSLETTER, VARIATIONS, IMAGES}
 )  # ShopiMind has no list of all of these, so they cannot be compared
 
 
@@ -101,5 +104,6 @@ def resource_of(crm: ShopiMind, entity: Entity) -> Saved:
         NEWSLETTER: crm.newsletter_subscribers,
         PRODUCTS: crm.products,
         VARIATIONS: crm.products_variations.all,
+        IMAGES: crm.products_images.all,
         ORDERS: crm.orders,
     }[entity]

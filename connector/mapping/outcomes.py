@@ -24,9 +24,12 @@ class Skip(StrEnum):
     RETURN = "return"  # sale: its total is below zero, rule returns
     SHARED_EMAIL = "shared_email"  # newsletter subscriber: another customer stands for the same address
     CUSTOMER_NOT_DELIVERED = "customer_not_delivered"  # customer whose addresses wait: ShopiMind does not have him
-    NOT_READ_YET = "not_read_yet"  # customer whose addresses wait: the till's page of him has its turn in a later run
+    NOT_READ_YET = "not_read_yet"  # customer, product: the till's page of it has its turn in a later run
     NO_ADDRESS = "no_address"  # customer: the till has no address of his
     EMPTY_ADDRESS = "empty_address"  # address: neither street nor postal code nor city
+    ARCHIVED_PRODUCT = "archived_product"  # product whose images are not asked for: nobody can buy it any more
+    PRODUCT_NOT_DELIVERED = "product_not_delivered"  # product whose images wait: ShopiMind does not have it
+    NO_IMAGE = "no_image"  # product: the till has no image of it
     NO_LINE = "no_line"  # sale: no line is left to send
 
 
@@ -40,6 +43,7 @@ class Refusal(StrEnum):
     NO_DATE = "no closing time"  # sale: a closed sale without the time of its closing
     BAD_AMOUNT = "not an amount"  # any money: not a decimal number below 10^12
     NEGATIVE_PRICE = "the price is below zero"  # product, variation
+    BAD_URL = "not a web address"  # image
     BAD_QUANTITY = "not a quantity"  # stock, line: not a number, or past 2^31 - 1
     BAD_TAX_RATE = "not a tax rate"  # line: not a fraction from 0 to 1
     BAD_POINTS = "not a whole number of points"  # profile

@@ -154,6 +154,11 @@ class Hiboutik(PointOfSale):
         found = wire.addresses(self._customer_pages[customer_id] or {})
         return rows.to_table([{"customer_id": customer_id, "addresses": found}], rows.ADDRESSES)
 
+    def images(self, product_id: int) -> pa.Table:
+        """`IMAGES` of one product, from its page."""
+        row = one(self._calls, f"{_PRODUCTS}{product_id}", ("product_id",), product_id)
+        return rows.to_table([{"product_id": product_id, "images": wire.images(row or {})}], rows.IMAGES)
+
     def _customer_page(self, customer_id: int) -> Row | None:
         row = one(self._calls, f"/customer/{customer_id}", wire.CUSTOMER_ID, customer_id)
         self._customer_pages[customer_id] = row

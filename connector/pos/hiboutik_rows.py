@@ -183,6 +183,14 @@ def addresses(row: Row) -> list[dict[str, Any]]:
     ]
 
 
+def images(row: Row) -> list[dict[str, Any]]:
+    """The images on a product's page, in its order; none when the key is missing."""
+    return [
+        {"place": place, "url": read.text("url"), "problems": read.problems}
+        for place, read in enumerate(_parts(row.get("images")), 1)
+    ]
+
+
 def sale(row: object, store_id: int, day: str) -> dict[str, Any]:
     """A sale's header, without lines (`lines_from` is "none"); `external_reference` is null when the key is missing."""
     read = Reader(row)

@@ -112,6 +112,9 @@ class PointOfSale(Protocol):
         One call, none for a customer who was read before by himself.
         """
 
+    def images(self, product_id: int) -> pa.Table:
+        """`IMAGES`, one row, without its digest; no image where the product has none or no longer exists. One call."""
+
     def sales(self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str] = ...) -> pa.Table:
         """`SALES` of one store that the till lists under one closing day, with lines that add up.
 

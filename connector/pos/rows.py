@@ -126,6 +126,22 @@ ADDRESSES = pa.schema(
     ]
 )
 
+IMAGE = pa.struct(
+    [
+        pa.field("place", pa.int64()),  # among those of the product, from 1: the till has no number for an image
+        pa.field("url", pa.string()),
+        _PROBLEMS,  # of this image only
+    ]
+)
+
+IMAGES = pa.schema(
+    [
+        pa.field("product_id", pa.int64()),
+        pa.field("images", pa.list_(IMAGE)),
+        pa.field("row_digest", pa.binary(16)),  # as of `ADDRESSES`
+    ]
+)
+
 LINE = pa.struct(
     [
         pa.field("product_id", pa.int64()),  # 0 = no product

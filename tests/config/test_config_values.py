@@ -64,6 +64,7 @@ def test_what_is_left_out_has_its_default(load):
         "consent": None,
         "variations": "skip",
         "addresses": "skip",
+        "images": "skip",
         "customer_groups": "none",
         "newsletter": "skip",
         "customers_source": "home_store",

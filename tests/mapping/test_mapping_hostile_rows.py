@@ -16,6 +16,7 @@ from connector.mapping.addresses import map_addresses
 from connector.mapping.customers import map_customers
 from connector.mapping.facts import SALE_FACTS, SALE_GROUPS, customer_facts
 from connector.mapping.identifiers import preferred_number
+from connector.mapping.images import first_images, map_images
 from connector.mapping.newsletter import Addresses, map_newsletter
 from connector.mapping.orders import map_orders
 from connector.mapping.outcomes import Refusal, Skip
@@ -137,6 +138,7 @@ def test_customers_and_their_profiles(table, rules):
     check(rows.to_table(wanted, rows.CUSTOMERS), profiles)
 
 
+IMAGE = {"place": 1, "url": "https://img.example/front.jpg"}
 ADDRESS = {"address_id": 9, "address": "4 rue des Lilas", "zip_code": "69003", "city": "Lyon", "listed": True}
 
 
@@ -161,6 +163,20 @@ def test_products_and_their_stock(table, stock):
     check(variations, variations)  # as many as there are sizes: none of them raises, each can be delivered
     sent = {record["external_id"] for record in variations.to_pylist() if record["outcome"] == "send"}
     assert len(sent) <= len(numbers)
+
+
+@settings(max_examples=200)
+@given(hostile(rows.PRODUCTS, product()), st.lists(hostile(pa.schema(rows.IMAGE), IMAGE), max_size=2))
+def test_images(table, pages):
+    ids = dict.fromkeys([each for each in table["product_id"].to_pylist() if each is not None])
+    read = [
+        {"product_id": each, "images": [{**image, "place": n} for n, image in enumerate(page.to_pylist(), 1)]}
+        for each, page in zip(ids, pages, strict=False)
+    ]
+    images = rows.to_table(read, rows.IMAGES)
+    found = map_images(shop(), table, {str(900_000_000 + each) for each in ids}, images)
+    check(found, found)
+    check(table, map_products(shop(), table, {}, first_images(images)))
 
 
 @settings(max_examples=100)
