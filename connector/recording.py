@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.delivery.entities import CUSTOMERS, ORDERS, PRODUCTS, Entity
-from connector.mapping.addresses import map_addresses
+from connector.mapping.addresses import AddressNumbers, map_addresses
 from connector.mapping.customers import map_customers
 from connector.mapping.facts import CustomerFacts, customer_facts
 from connector.mapping.identifiers import preferred_number
@@ -78,10 +78,10 @@ def record_addresses(
 ) -> Iterator[pa.Table]:
     """`RECORDS` of the addresses, of customers that ShopiMind has. `assume_delivered` is that of `record_profiles`."""
     known = run.tombstones.others(pa.concat_tables([ADDRESSES.empty_table(), *books]))
-    seen = set[int]()
+    numbers = AddressNumbers(known)
     for rows, facts, delivered in known_customers(run, customers, assume_delivered=assume_delivered):
         of_page = known.filter(pc.is_in(known["customer_id"], value_set=rows["customer_id"]))
-        yield map_addresses(run.ctx, rows, facts, delivered, of_page, seen)
+        yield map_addresses(run.ctx, rows, facts, delivered, of_page, numbers)
 
 
 def record_newsletter(run: ShopRun, customers: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.Table]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connector.mapping import contacts, identifiers
 from connector.mapping.context import ShopContext
@@ -42,28 +43,51 @@ _FIELDS = {
 _NOT_OF_A_CODE = re.compile(r"[^\w\s-]")  # ShopiMind takes letters, digits, white space and hyphens
 
 
+class AddressNumbers:
+    """The numbers of one pass over all `ADDRESSES`: each is sent once, by whoever has it rather than who had it before."""
+
+    def __init__(self, books: pa.Table) -> None:
+        addresses = pc.list_flatten(books["addresses"])
+        there = pc.fill_null(pc.struct_field(addresses, "listed"), True)
+        self._there = set(pc.struct_field(addresses, "address_id").filter(there).to_pylist())
+        self._taken = set[int]()
+
+    def is_elsewhere(self, address: Row) -> bool:
+        """Whether somebody has it now: two customers were made one, say."""
+        return _gone(address) and address["address_id"] in self._there
+
+    def take(self, number: int) -> bool:
+        """False where another customer has taken it."""
+        if number in self._taken:
+            return False
+        self._taken.add(number)
+        return True
+
+
 def map_addresses(
     ctx: ShopContext,
     customers: pa.Table,
     facts: Mapping[int, CustomerFacts],
     delivered: Collection[str],
     books: pa.Table,
-    seen: set[int],
+    numbers: AddressNumbers,
 ) -> pa.Table:
     """`connector.pos.rows.CUSTOMERS` with their `ADDRESSES` -> `RECORDS`: one per address, or one that says why there is none.
 
-    Of customers whose external id is not in `delivered` no address is sent. `seen` collects the addresses of the pass: an
-    id that comes again, with another customer, is refused. An address that is gone becomes inactive, marked `once`.
+    Of customers whose external id is not in `delivered` no address is sent. A number that comes again in the pass, with
+    another customer, is refused. An address that is gone becomes inactive, marked `once`.
     """
-    known = {row["customer_id"]: row["addresses"] or [] for row in books.to_pylist()}
+    known = {
+        row["customer_id"]: [each for each in row["addresses"] or () if not numbers.is_elsewhere(each)]
+        for row in books.to_pylist()
+    }
 
     def external_id(row: Row) -> str:
         if row["skip"]:
             return f"{ctx.identifiers.prefix}{row['customer_id']}"
         number = identifiers.number_id(ctx.identifiers, "address_id", row["address_id"])
-        if number in seen:
+        if not numbers.take(number):
             raise refusal("address_id", Refusal.SAME_KEY)
-        seen.add(number)
         return str(number)
 
     def add(records: Records, name: str, row: Row) -> None:

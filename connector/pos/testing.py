@@ -164,6 +164,13 @@ class PointOfSaleContract:
                 assert found["customer_id"].to_pylist() == [customer_id]
             assert till.addresses(known.absent_customer)["addresses"].to_pylist() == [[]]
 
+    def test_images_are_those_of_the_product_that_was_asked_for(self) -> None:
+        product_id = min(self.known().products)
+        with self.opened() as till:
+            found = till.images(product_id)
+        assert found.schema.equals(rows.IMAGES)
+        assert found["product_id"].to_pylist() == [product_id]
+
     def test_totals_are_those_of_the_lists_where_the_till_tells_them(self) -> None:
         known = self.known()
         with self.opened() as till:

@@ -130,6 +130,18 @@ def test_pages_leave_alone_what_is_kept_for_daily_syncs_and_other_applications(c
     assert pages(crowd) == []
 
 
+def test_the_tills_own_stop_ends_the_run_and_keeps_what_was_read(crowd: World) -> None:
+    crowd.sandbox.till.switches.quota = 40
+    ran = crowd.sync()
+    read = len(set(pages(crowd)))
+    assert (ran.code, ran.shop()["status"]) == (4, "quota")
+    assert 0 < outcomes(ran)["sent"] < read < 40
+    crowd.sandbox.till.switches.quota = None
+    crowd.record()
+    assert crowd.sync().code == 0
+    assert len(pages(crowd)) == len(MANY) - outcomes(ran)["sent"]
+
+
 def test_the_price_counts_the_pages_without_reading_one(crowd: World) -> None:
     price = crowd.plan("--price").shop()["price"]
     assert (price["calls"]["pages"], pages(crowd)) == (250, [])
@@ -151,6 +163,14 @@ def test_a_page_that_does_not_come_is_told_and_asked_for_by_the_next_run(people:
     people.record()
     assert people.sync().row("addresses")["sent"] == 2
     assert pages(people) == [101]
+
+
+def test_addresses_are_not_compared_because_shopimind_lists_them_by_customer_only(people: World) -> None:
+    people.till().put("customers", {"customers_id": 104, "addresses": []})
+    people.sync(ago_days=0.001)
+    ran = people.run("reconcile", "--json", "--shops", str(people.shops_file))
+    assert ran.code == 0, ran.shop()["message"]
+    assert "addresses" not in {each["entity"] for each in ran.shop()["lines"]}
 
 
 def test_who_is_erased_has_no_address_anywhere_and_gets_none_again(people: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from till_examples import customer, records, shop
 
-from connector.mapping.addresses import map_addresses
+from connector.mapping.addresses import AddressNumbers, map_addresses
 from connector.mapping.facts import CustomerFacts
 from connector.pos import hiboutik_rows as wire
 from connector.pos import rows
@@ -27,7 +27,7 @@ def mapped(
     people = rows.to_table([customer(**(of or {}))], rows.CUSTOMERS)
     names = {"ml_5"} if delivered else set()
     facts = {5: CustomerFacts(home_store_id=3)}
-    return records(map_addresses(shop(**rules), people, facts, names, books, set()))
+    return records(map_addresses(shop(**rules), people, facts, names, books, AddressNumbers(books)))
 
 
 def outcome(*addresses: Any, **more: Any) -> tuple[str, str | None, str | None]:
@@ -129,7 +129,7 @@ def test_what_is_no_address_is_refused(odd):
     assert "not an object" in address["problems"]
     books = rows.to_table([{"customer_id": 5, "addresses": [address]}], rows.ADDRESSES)
     people = rows.to_table([customer()], rows.CUSTOMERS)
-    (record,) = records(map_addresses(shop(), people, {}, {"ml_5"}, books, set()))
+    (record,) = records(map_addresses(shop(), people, {}, {"ml_5"}, books, AddressNumbers(books)))
     assert (record["outcome"], record["field"]) == ("refused", "address_id")
 
 
@@ -138,15 +138,31 @@ def test_an_address_counts_once_with_its_customer_and_is_refused_with_another():
     book = wire.addresses({"addresses": [HIS]})
     books = rows.to_table([{"customer_id": n, "addresses": book} for n in (5, 6)], rows.ADDRESSES)
     people = rows.to_table([customer(), customer(customer_id=6)], rows.CUSTOMERS)
-    first, second = records(map_addresses(shop(), people, {}, {"ml_5", "ml_6"}, books, set()))
+    first, second = records(map_addresses(shop(), people, {}, {"ml_5", "ml_6"}, books, AddressNumbers(books)))
     assert (first["outcome"], second["outcome"], second["field"]) == ("send", "refused", "address_id")
     assert second["external_id"] != first["external_id"]
+
+
+def test_an_address_that_went_to_another_customer_is_his_and_not_gone():
+    (address,) = wire.addresses({"addresses": [HIS]})
+    read = [{"customer_id": 5, "addresses": [address | {"listed": False}]}, {"customer_id": 6, "addresses": [address]}]
+    books = rows.to_table(read, rows.ADDRESSES)
+    people = rows.to_table([customer(), customer(customer_id=6)], rows.CUSTOMERS)
+    first, second = records(map_addresses(shop(), people, {}, {"ml_5", "ml_6"}, books, AddressNumbers(books)))
+    assert (first["outcome"], first["reason"]) == ("skipped", "no_address")
+    assert (second["outcome"], second["payload"]["customer_id"], second["payload"]["is_active"]) == (
+        "send",
+        "ml_6",
+        True,
+    )
 
 
 def test_an_address_that_is_gone_becomes_inactive_once():
     address = wire.addresses({"addresses": [HIS]})[0] | {"listed": False}
     books = rows.to_table([{"customer_id": 5, "addresses": [address]}], rows.ADDRESSES)
-    (record,) = records(map_addresses(shop(), rows.to_table([customer()], rows.CUSTOMERS), {}, {"ml_5"}, books, set()))
+    (record,) = records(
+        map_addresses(shop(), rows.to_table([customer()], rows.CUSTOMERS), {}, {"ml_5"}, books, AddressNumbers(books))
+    )
     assert (record["payload"]["is_active"], record["once"]) == (False, True)
 
 

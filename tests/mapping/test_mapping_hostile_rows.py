@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from till_examples import customer, known, line, product, sale, shop
 
 from connector.config import Rules
-from connector.mapping.addresses import map_addresses
+from connector.mapping.addresses import AddressNumbers, map_addresses
 from connector.mapping.customers import map_customers
 from connector.mapping.facts import SALE_FACTS, SALE_GROUPS, customer_facts
 from connector.mapping.identifiers import preferred_number
@@ -148,7 +148,8 @@ def test_addresses(table, books):
     ids = dict.fromkeys([each for each in table["customer_id"].to_pylist() if each is not None])
     read = [{"customer_id": each, "addresses": book.to_pylist()} for each, book in zip(ids, books, strict=False)]
     delivered = {f"ml_{each}" for each in ids}
-    found = map_addresses(shop(), table, {}, delivered, rows.to_table(read, rows.ADDRESSES), set())
+    known = rows.to_table(read, rows.ADDRESSES)
+    found = map_addresses(shop(), table, {}, delivered, known, AddressNumbers(known))
     check(found, found)  # as many as there are addresses: none of them raises, each can be delivered
     sent = [record["external_id"] for record in found.to_pylist() if record["outcome"] == "send"]
     assert len(sent) == len(set(sent))

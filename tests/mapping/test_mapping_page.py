@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from till_examples import customer, mapped, product, records, sale, shop
 
-from connector.mapping.addresses import map_addresses
+from connector.mapping.addresses import AddressNumbers, map_addresses
 from connector.mapping.customers import map_customers
 from connector.mapping.images import map_images
 from connector.mapping.outcomes import Refusal, Skip
@@ -48,7 +48,7 @@ def payloads() -> Iterator[tuple[str, dict[str, Any]]]:
         [{"customer_id": 5, "addresses": [{"address_id": 9, "address": "a", "city": "b"}]}], rows.ADDRESSES
     )
     people = rows.to_table([customer()], rows.CUSTOMERS)
-    yield "Addresses", records(map_addresses(ctx, people, {}, {"ml_5"}, book, set()))[0]["payload"]
+    yield "Addresses", records(map_addresses(ctx, people, {}, {"ml_5"}, book, AddressNumbers(book)))[0]["payload"]
     yield "Products", records(map_products(ctx, rows.to_table([product()], rows.PRODUCTS), {}))[0]["payload"]
     pages = rows.to_table([{"product_id": 1204, "images": [{"place": 1, "url": "https://a.example/b"}]}], rows.IMAGES)
     images = map_images(ctx, rows.to_table([product()], rows.PRODUCTS), {"900001204"}, pages)
