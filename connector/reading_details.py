@@ -61,7 +61,7 @@ class DetailReading:
     run: ShopRun
     kind: Details
     listed: Iterable[pa.Table]
-    asked: int = field(default=0, init=False)
+    read: int = field(default=0, init=False)
     waiting: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[pa.Table]:
@@ -80,7 +80,7 @@ class DetailReading:
 
     def of_reading(self) -> dict[str, Any]:
         """What people should see of it."""
-        return {"pages read": self.asked, "pages that wait for a later run": self.waiting}
+        return {"pages read": self.read, "pages that wait for a later run": self.waiting}
 
     def _look_through_the_list(self) -> tuple[dict[int, bytes], set[int]]:
         """The digest of each row whose page is wanted, and every id."""
@@ -93,32 +93,44 @@ class DetailReading:
 
     def _ask(self, due: Sequence[int], digests: Mapping[int, bytes]) -> dict[int, dict[str, Any]]:
         """The rows of the pages that were read, with the digest of the list's row."""
-        run, fresh, failed = self.run, dict[int, dict[str, Any]](), list[str]()
-        what = self.kind.snapshot.removeprefix("pos_")
+        run, fresh = self.run, dict[int, dict[str, Any]]()
+        if not due:
+            return fresh
         try:
-            if due:
-                with run.calls.for_history():
-                    for number in due:
-                        self.asked += 1
-                        run.progress(what, self.asked, len(due))
-                        try:
-                            (row,) = self.kind.read(run, number).to_pylist()
-                        except QuotaReached:
-                            raise
-                        except PosError as error:
-                            failed.append(f"{what} of {self.kind.whose} {number}: {error}")
-                            if isinstance(error, (PosAccessDenied, PosUnavailable)):
-                                break
-                        else:
-                            fresh[number] = row | {"row_digest": digests[number]}
+            with run.calls.for_history():
+                for number, row in self._pages(due):
+                    fresh[number] = row | {"row_digest": digests[number]}
         except CallsKept:  # a stop on purpose that loses nothing: whoever has no turn is counted
-            log.info("shop %s: %s: the calls that are left are kept for daily syncs", run.shop.key, what)
+            log.info("shop %s: %s: the calls that are left are kept for daily syncs", run.shop.key, self._what)
         except QuotaReached as stop:
             run.stop_reasons.setdefault("quota", str(stop))
-        run.problems += failed[:_TOLD]
-        if len(failed) > _TOLD:
-            run.problems.append(f"{what}: {len(failed) - _TOLD} more pages could not be read; the next run asks again.")
         return fresh
+
+    def _pages(self, due: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The pages that the till gives; what it does not give is told. Raises `QuotaReached`."""
+        failed = 0
+        for number in due:
+            try:
+                (row,) = self.kind.read(self.run, number).to_pylist()
+            except QuotaReached:
+                raise
+            except PosError as error:
+                failed += 1
+                if failed <= _TOLD:
+                    self.run.problems.append(f"{self._what} of {self.kind.whose} {number}: {error}")
+                if isinstance(error, (PosAccessDenied, PosUnavailable)):
+                    break
+            else:
+                self.read += 1
+                self.run.progress(self._what, self.read, len(due))
+                yield number, row
+        if failed > _TOLD:
+            more = f"{failed - _TOLD} more pages could not be read; the next run asks again."
+            self.run.problems.append(f"{self._what}: {more}")
+
+    @property
+    def _what(self) -> str:
+        return self.kind.snapshot.removeprefix("pos_")
 
     def _with_gone(self, row: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
         """The row with what its page had before and has no more."""
