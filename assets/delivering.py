@@ -86,7 +86,8 @@ def delivering_assets(build: AssetBuilder) -> list[dg.AssetsDefinition | None]:
 _ONLY_CHANGES = "Only new and changed ones are sent, and every answer is noted in the ledger before it counts."
 _SIMPLE = (
     *(entities.CATEGORIES, entities.MANUFACTURERS, entities.CUSTOMER_GROUPS),
-    *(entities.CUSTOMERS, entities.NEWSLETTER, entities.PRODUCTS, entities.VARIATIONS),
+    *(entities.CUSTOMERS, entities.ADDRESSES, entities.NEWSLETTER),
+    *(entities.PRODUCTS, entities.VARIATIONS, entities.IMAGES),
 )
 
 

@@ -72,6 +72,16 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition | None]:
             after=["orders"],
         ),
         records(
+            "addresses",
+            "The addresses of the customers that ShopiMind has, as far as their pages were read, under the customer's data source.",
+            lambda run, listed, new, books: _records(
+                recording.record_addresses(run, current_customers(listed, new), books)
+            ),
+            group=DELIVERED,
+            inputs=["pos_customers", "pos_new_customers", "pos_addresses"],
+            after=["orders", "shopimind_customers"],
+        ),
+        records(
             "newsletter",
             "The newsletter status of every e-mail address that customers have, by the shop's consent rule.",
             lambda run, listed, new: _records(recording.record_newsletter(run, lambda: current_customers(listed, new))),
@@ -82,8 +92,16 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition | None]:
             "products",
             "The products with their stock over all warehouses, under the shop's parent data source.",
             # made after the orders, which may need the miscellaneous product, but delivered without them too
-            lambda run, rows, stock: _records(recording.record_products(run, rows, stock)),
-            inputs=["pos_products", "pos_stock"],
+            lambda run, rows, stock, *pages: _records(recording.record_products(run, rows, stock, *pages)),
+            inputs=["pos_products", "pos_stock", *(["pos_images"] if build.shop.rules.images == "send" else [])],
+        ),
+        records(
+            "images",
+            "The images of the products that ShopiMind has, as far as their pages were read, under the shop's parent data source.",
+            lambda run, rows, stock, pages: _records(recording.record_images(run, rows, stock, pages)),
+            group=DELIVERED,
+            inputs=["pos_products", "pos_stock", "pos_images"],
+            after=["shopimind_products"],
         ),
         records(
             "pos_profiles",

@@ -11,8 +11,25 @@ from assets import showing
 from assets.builder import READ, SOURCES, AssetBuilder
 from assets.storage import DayRows, Metadata, Rows, StoredDays, StoredRows
 from connector import reading_passes
-from connector.pos.rows import BRANDS, CATEGORIES, CUSTOMER_GROUPS, CUSTOMERS, PRODUCTS, SALES, STOCK, STORES
-from connector.reading_customers import new_customers_written, read_customers, read_new_customers
+from connector.pos.rows import (
+    ADDRESSES,
+    BRANDS,
+    CATEGORIES,
+    CUSTOMER_GROUPS,
+    CUSTOMERS,
+    IMAGES,
+    PRODUCTS,
+    SALES,
+    STOCK,
+    STORES,
+)
+from connector.reading_customers import (
+    current_customers,
+    new_customers_written,
+    read_customers,
+    read_new_customers,
+)
+from connector.reading_details import DetailReading, read_addresses, read_images
 from connector.reading_inbox import with_inbox
 from connector.reading_lists import read_products, read_stores
 from connector.reading_sales import SalesReading
@@ -55,8 +72,31 @@ def reading_assets(build: AssetBuilder) -> list[dg.AssetsDefinition | None]:
             inputs=["pos_sales", "pos_customers"],
             reads_till=True,
         ),
+        build.asset(
+            "pos_addresses",
+            READ,
+            f"The addresses of the customers, which only the till's page of each of them has{_PAGES}",
+            lambda run, listed, new: _pages(read_addresses(run, current_customers(listed, new))),
+            schema=ADDRESSES,
+            inputs=["pos_customers", "pos_new_customers"],
+            reads_till=True,
+        ),
+        build.asset(
+            "pos_images",
+            READ,
+            f"Where the images of the products are, which only the till's page of each of them says{_PAGES}",
+            lambda run, products: _pages(read_images(run, products)),
+            schema=IMAGES,
+            inputs=["pos_products"],
+            reads_till=True,
+        ),
     ]
 
+
+_PAGES = (
+    ": one call each, for those never read and those whose row of the list has changed since, a bounded number a run and only "
+    "from the calls that the daily syncs leave. The others stay as they were read."
+)
 
 # name, what it is, schema, how it is read
 _LISTS: tuple[tuple[str, str, pa.Schema, Callable[[ShopRun], Any]], ...] = (
@@ -118,6 +158,10 @@ def _sales(run: ShopRun) -> DayRows:
 def _new_customers(run: ShopRun, sales: StoredDays, listed: StoredRows) -> Rows:
     tables = (table for _, table in sales.of(run.read_pairs or {}))
     return Rows(CUSTOMERS, [read_new_customers(run, tables, iter(listed))], partial(new_customers_written, run))
+
+
+def _pages(reading: DetailReading) -> Rows:
+    return Rows(reading.kind.schema, reading, reading.of_reading)
 
 
 def _list_written(run: ShopRun, name: str) -> Metadata:

@@ -34,9 +34,11 @@ _NEEDED_FOR: dict[str, tuple[str, ...]] = {
     "manufacturers": ("pos_brands", "manufacturers", "shopimind_manufacturers"),
     "customer_groups": ("pos_customer_groups", "customer_groups", "shopimind_customer_groups"),
     "customers": ("pos_customers", "pos_new_customers", "customers", "shopimind_customers"),
+    "addresses": ("pos_customers", "pos_new_customers", "pos_addresses", "addresses", "shopimind_addresses"),
     "newsletter": ("pos_customers", "pos_new_customers", "newsletter", "shopimind_newsletter"),
     "products": ("pos_products", "pos_stock", "products", "shopimind_products"),
     "variations": ("pos_products", "pos_stock", "variations", "shopimind_variations"),
+    "images": ("pos_products", "pos_stock", "pos_images", "images", "shopimind_images"),
     "orders": (
         *("pos_customers", "pos_sales", "pos_new_customers"),
         *("orders", "shopimind_order_statuses", "shopimind_orders"),
@@ -45,9 +47,11 @@ _NEEDED_FOR: dict[str, tuple[str, ...]] = {
     entities.EVENTS: ("shopimind_events",),  # those that wait; more come with the orders
 }
 _ALWAYS = frozenset({"pos_stores", "shopimind_sources", "shopimind_summary"})
-# What the frequent job leaves to the nightly one: passes over whole lists, which cost calls however little has changed.
+# What the frequent job leaves to the nightly one: passes over whole lists, which cost calls however little has changed, and
+# pages of single customers and products, which can wait.
 _WHOLE_LISTS = frozenset(
     {"pos_stores", "pos_categories", "pos_brands", "pos_customer_groups", "pos_products", "pos_stock", "pos_customers"}
+    | {"pos_addresses", "addresses", "shopimind_addresses", "pos_images", "images", "shopimind_images"}
     | {"categories", "manufacturers", "customer_groups", "products", "variations"}
     | {"shopimind_categories", "shopimind_manufacturers", "shopimind_customer_groups"}
     | {"shopimind_products", "shopimind_variations"}
@@ -127,7 +131,9 @@ def names_for(shop: Shop, only: Sequence[str]) -> set[str]:
     """The names of the assets that deliver the given entities; of all of the shop's when none is given."""
     wanted = only or entities.names_of(shop)
     custom = (_needed_for_custom_data(shop, name) for name in names_with_related(shop, wanted))
-    return set(_ALWAYS).union(*(_NEEDED_FOR[name] for name in wanted if name in _NEEDED_FOR), *custom)
+    # a product names its first image
+    more = {"pos_images"} if shop.rules.images == "send" and "products" in wanted else set[str]()
+    return set(_ALWAYS).union(*(_NEEDED_FOR[name] for name in wanted if name in _NEEDED_FOR), *custom, more)
 
 
 def _needed_for_custom_data(shop: Shop, name: str) -> set[str]:

@@ -118,8 +118,18 @@ def _code_name(event: Any) -> str | None:
     return str(found) if isinstance(found, str) else None
 
 
+# Rules about what no export has, and their defaults.
+_NOT_OF_FILES = {
+    "variations": "skip",
+    "customer_groups": "none",
+    "newsletter": "skip",
+    "addresses": "skip",
+    "images": "skip",
+}
+
+
 def check_of_files(document: Document, shop: Mapping[str, Any], place: Path) -> None:
-    """What an export folder has no use for: its customers' consent is a column, sizes and groups are in none."""
+    """What an export folder has no use for: its customers' consent is a column, the rest is in none."""
     rules = shop.get("rules")
     if system_of(shop.get("pos")) != "files" or not isinstance(rules, dict):
         return
@@ -128,7 +138,7 @@ def check_of_files(document: Document, shop: Mapping[str, Any], place: Path) -> 
             (*place, "rules", "consent"),
             "is not for system: files: name the column that says it in pos.customers.columns.consents",
         )
-    for rule, usual in (("variations", "skip"), ("customer_groups", "none"), ("newsletter", "skip")):
+    for rule, usual in _NOT_OF_FILES.items():
         if rules.get(rule) not in (None, usual):
             document.mistake((*place, "rules", rule), f"is not for system: files; leave it {usual}", closes=False)
 

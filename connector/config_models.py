@@ -85,6 +85,8 @@ class Rules(Strict):
     variations: Literal["skip", "send"] = "skip"
     customer_groups: Literal["none", "tags", "lists"] = "none"
     newsletter: Literal["skip", "send"] = "skip"
+    addresses: Literal["skip", "send"] = "skip"
+    images: Literal["skip", "send"] = "skip"
     customers_source: Literal["home_store", "parent"] = "home_store"
     product_link: Annotated[str, AfterValidator(_check_product_link)] = (
         "https://{account}.hiboutik.com/?product_id={product_id}"

@@ -24,6 +24,7 @@ _PRICED = {  # a row of the table by kind of call
     "sales": "sales: {days_with_sales} days with sales, by the turnover of {days_known} of {days} days and stores",
     "lines": "lines of {sales} sales",
     "lists": "lists, as long as they were last time",
+    "pages": "pages of single customers and products, for what no list has",
 }
 _WIDE = 120  # columns, where nobody says how many there are (a pipe, a log file)
 

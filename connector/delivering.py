@@ -27,17 +27,19 @@ from connector.triggering import trigger_events
 
 PARENT_SOURCE = frozenset(
     {entities.ORDER_STATUSES, entities.CATEGORIES, entities.MANUFACTURERS, entities.CUSTOMER_GROUPS}
-    | {entities.PRODUCTS, entities.VARIATIONS}
+    | {entities.PRODUCTS, entities.VARIATIONS, entities.IMAGES}
 )
-OF_CUSTOMERS = frozenset({entities.CUSTOMERS, entities.NEWSLETTER, entities.POS_PROFILES})
+OF_CUSTOMERS = frozenset({entities.CUSTOMERS, entities.ADDRESSES, entities.NEWSLETTER, entities.POS_PROFILES})
 _TOLD = 5  # reasons why records of one kind wait, before the others are only counted
 _LISTS = {  # what the till calls the list of which the records are made
     entities.CATEGORIES: "categories",
     entities.MANUFACTURERS: "brands",
     entities.PRODUCTS: "products",
     entities.VARIATIONS: "products",
+    entities.IMAGES: "products",
     entities.NEWSLETTER: "customers",
     entities.CUSTOMERS: "customers",
+    entities.ADDRESSES: "customers",
     entities.POS_PROFILES: "customers",
 }
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from connector.config import Shop
 from connector.delivery import entities
-from connector.erasure_here import Person, erase_files, erase_rows, sales_of, unrelated
+from connector.erasure_here import Person, addresses_of, erase_files, erase_rows, sales_of, unrelated
 from connector.erasure_shopimind import erase_in_shopimind
 from connector.mapping import contacts
-from connector.mapping.identifiers import text_id
+from connector.mapping.identifiers import is_pos_id, number_id, text_id
 from connector.outcome import Status, exit_code
 from connector.shop_run import SYNC_LEASE, NotActivated, ShopRun, State
 from connector.shopimind.envelope import InstallationInactive, ShopiMindError
@@ -47,9 +47,15 @@ def _erase(run: ShopRun, customer_id: int) -> dict[str, Any]:
     orders = [
         text_id(shop.identifiers, "order_id", each) for each in sales_of(run, customer_id) if 0 < each < 100_000_000
     ]
-    person = Person(customer_id, name, frozenset(orders))
+    addresses = [
+        str(number_id(shop.identifiers, "address_id", each))
+        for each in addresses_of(run, customer_id)
+        if is_pos_id(each)
+    ]
+    person = Person(customer_id, name, frozenset(orders), frozenset(addresses))
+    ends = _end_of_subscription(run, customer_id, name)
     try:
-        there = erase_in_shopimind(run, name, person.order_ids, _end_of_subscription(run, customer_id, name))
+        there = erase_in_shopimind(run, name, person.order_ids, person.address_ids, ends)
     except NotActivated as error:
         return _receipt(shop, "inactive", f"{error} {_AGAIN}")
     except InstallationInactive as error:

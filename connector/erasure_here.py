@@ -27,11 +27,12 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Person:
-    """The till's customer, the id by which ShopiMind knows him, and the ids of the orders that are his."""
+    """The till's customer, the id by which ShopiMind knows him, and the ids of the orders and addresses that are his."""
 
     customer_id: int
     name: str
     order_ids: frozenset[str]
+    address_ids: frozenset[str] = frozenset()
 
     def is_named_by(self, payload: Any) -> bool:
         """Whether a record, or a till's row, is his."""
@@ -58,6 +59,17 @@ def sales_of(run: ShopRun, customer_id: int) -> set[int]:
         for table in run.state.lake.read(run.shop.key, "pos_sales", day):
             found.update(table.filter(pc.equal(table["customer_id"], customer_id))["sale_id"].to_pylist())
     return found - {None}
+
+
+def addresses_of(run: ShopRun, customer_id: int) -> set[int]:
+    """The till's addresses that are known to be his."""
+    if not run.state.lake.exists(run.shop.key, "pos_addresses"):
+        return set()
+    found = set[int | None]()
+    for table in run.state.lake.read(run.shop.key, "pos_addresses"):
+        for row in table.filter(pc.equal(table["customer_id"], customer_id)).to_pylist():
+            found.update(address["address_id"] for address in row["addresses"] or ())
+    return {each for each in found if each is not None}
 
 
 def erase_rows(run: ShopRun, person: Person) -> tuple[dict[str, int], int]:
@@ -92,6 +104,8 @@ def _from_ledger(run: ShopRun, connection: Connection, person: Person) -> int:
             ids = [person.name]
         elif entity is entities.ORDERS:
             ids = sorted(person.order_ids)
+        elif entity is entities.ADDRESSES:
+            continue
         elif contact_fields(run, entity):
             noted = run.ledger.records(entity.name)["external_id"].to_pylist()
             ids = [each for each in noted if person.name in each.split("/")]
@@ -99,6 +113,9 @@ def _from_ledger(run: ShopRun, connection: Connection, person: Person) -> int:
             continue
         before += len(run.ledger.delivered_ids(entity.name, ids))
         run.ledger.forget(connection, entity.name, ids)
+    ids = sorted(person.address_ids)  # also of a rule since changed
+    before += len(run.ledger.delivered_ids(entities.ADDRESSES.name, ids))
+    run.ledger.forget(connection, entities.ADDRESSES.name, ids)
     others = [name for name in ("newsletter",) if name not in entities.names_of(run.shop)]  # of a rule since changed
     for name in others:
         connection.execute(
@@ -119,6 +136,7 @@ def _from_refused(run: ShopRun, connection: Connection, person: Person) -> int:
         his = (entity in _OF_CUSTOMERS and external_id == person.name) or (
             entity == entities.ORDERS.name and external_id in person.order_ids
         )
+        his = his or (entity == entities.ADDRESSES.name and external_id in person.address_ids)
         his = his or (entity == entities.EVENTS and external_id.rpartition("-")[2] in sales)
         if his or person.is_named_by(_opened(run, sealed)):
             run.refused.forget(connection, entity, [external_id])
@@ -188,7 +206,7 @@ def _rewrite(run: ShopRun, person: Person, name: str, partition: str | None) -> 
 def _cleaner(run: ShopRun, person: Person, name: str, schema: pa.Schema) -> Callable[[pa.Table], pa.Table] | None:
     if name == "pos_customers":
         return run.tombstones.customers
-    if name == "pos_new_customers":
+    if name in ("pos_new_customers", "pos_addresses"):
         return run.tombstones.others
     if name == "pos_sales":
         return run.tombstones.sales

@@ -20,7 +20,7 @@ _NOT_VISIBLE = 120  # seconds within which ShopiMind may not list yet what it ha
 
 
 def erase_in_shopimind(
-    run: ShopRun, name: str, order_ids: Collection[str], email: Mapping[str, Any] | None
+    run: ShopRun, name: str, order_ids: Collection[str], address_ids: Collection[str], email: Mapping[str, Any] | None
 ) -> dict[str, int]:
     """What was removed, by entity. `email` is the newsletter record that ends his subscription, if he may have one.
 
@@ -32,7 +32,7 @@ def erase_in_shopimind(
         if (fields := contact_fields(run, entity)) is not None:
             removed[entity.name] = _erase_records(run, entity, fields, name, contact)
     removed["orders"] = _erase_orders(run, sorted(order_ids))
-    removed["addresses"] = _erase_addresses(run, name)
+    removed["addresses"] = _erase_addresses(run, name, address_ids)
     if email is not None:
         # ShopiMind deletes no subscriber: what it can be told is that he is none any more
         envelope = run.crm.newsletter_subscribers.bulk_save([email])
@@ -105,15 +105,16 @@ def _erase_orders(run: ShopRun, order_ids: list[str]) -> int:
     return len(noted)
 
 
-def _erase_addresses(run: ShopRun, name: str) -> int:
-    """None are made here; the merchant, or another integration, may have given him some."""
+def _erase_addresses(run: ShopRun, name: str, address_ids: Collection[str]) -> int:
+    """Those that were delivered, listed already or not, and those that the merchant or another integration gave him."""
     addresses = run.crm.customers_addresses.of(name)
+    found = {int(each) for each in run.ledger.delivered_ids(entities.ADDRESSES.name, sorted(address_ids))}
     try:
-        ids = [row["address_id"] for row in addresses.list_all() if row.get("address_id") is not None]
+        found |= {number for row in addresses.list_all() if (number := whole(row.get("address_id"))) is not None}
     except ShopiMindError as error:
-        if error.status_code == 404:
-            return 0
-        raise
+        if error.status_code != 404:
+            raise
+    ids = sorted(found)
     for start in range(0, len(ids), _AT_ONCE):
         _confirmed(addresses.bulk_delete(ids[start : start + _AT_ONCE]), "deletion of addresses")
     return len(ids)

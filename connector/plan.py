@@ -35,6 +35,7 @@ from connector.pos.protocol import QuotaReached
 from connector.pos.rows import CUSTOMERS, SALES
 from connector.quota import quota_outlook
 from connector.reading_customers import current_customers, read_customers, read_new_customers
+from connector.reading_details import read_addresses, read_images
 from connector.reading_lists import read_products, read_stores
 from connector.reading_sales import SalesReading
 from connector.recording_custom import record_custom_data
@@ -156,24 +157,37 @@ class _Plan:
         if "customer_groups" in self.only:
             groups = map_customer_groups(run.ctx, run.till.customer_groups())
             self._entity(entities.CUSTOMER_GROUPS, [groups], sources, parent)
-        if self.only & {"products", "variations"} or self._needs("pos_products"):
+        if self.only & {"products", "variations", "images"} or self._needs("pos_products"):
             lists["pos_products"], lists["pos_stock"] = list(read_products(run)), [run.till.stock()]
         if "variations" in self.only:  # before the orders, which name them
             variations = recording.record_variations(run, lists["pos_products"], lists["pos_stock"])
             self._entity(entities.VARIATIONS, variations, sources, parent)
-        if self.only & {"customers", "newsletter", "orders", "pos_profiles"} or self._needs("pos_customers"):
+        if self.only & {"customers", "addresses", "newsletter", "orders", "pos_profiles"} or self._needs(
+            "pos_customers"
+        ):
             lake.write(run.shop.key, "pos_customers", None, read_customers(run), CUSTOMERS)
         if "orders" in self.only:
             self._orders(lake, sources)
         if "customers" in self.only:
             customers = recording.record_customers(run, self._customers(lake))
             self._entity(entities.CUSTOMERS, customers, sources, of_customers)
+        if "addresses" in self.only:
+            books = list(read_addresses(run, self._customers(lake)))
+            assumed = "customers" in self.only
+            addresses = recording.record_addresses(run, self._customers(lake), books, assume_delivered=assumed)
+            self._entity(entities.ADDRESSES, addresses, sources, of_customers)
         if "newsletter" in self.only:
             newsletter = recording.record_newsletter(run, lambda: self._customers(lake))
             self._entity(entities.NEWSLETTER, newsletter, sources, of_customers)
+        pages = self._images()
         if "products" in self.only:
-            products = recording.record_products(run, lists["pos_products"], lists["pos_stock"])
+            products = recording.record_products(run, lists["pos_products"], lists["pos_stock"], pages)
             self._entity(entities.PRODUCTS, products, sources, parent)
+        if "images" in self.only:
+            assumed = "products" in self.only
+            catalogue = lists["pos_products"], lists["pos_stock"]
+            images = recording.record_images(run, *catalogue, pages, assume_delivered=assumed)
+            self._entity(entities.IMAGES, images, sources, parent)
         if "pos_profiles" in self.only:
             profiles = recording.record_profiles(run, self._customers(lake), assume_delivered="customers" in self.only)
             self._custom_data(entities.POS_PROFILES, profiles, sources, of_customers)
@@ -186,6 +200,12 @@ class _Plan:
             self.rows.append(self._events(lake))
         order = {name: place for place, name in enumerate(entities.names_of(run.shop))}
         self.rows.sort(key=lambda row: (order[row["entity"]], row["store_id"] or 0))
+
+    def _images(self) -> list[pa.Table]:
+        """The images of the products, where a sync would read them: the products name one too."""
+        if self.run.shop.rules.images == "skip" or not self.only & {"products", "images"}:
+            return []
+        return list(read_images(self.run, self.lists["pos_products"]))
 
     def _sources(self) -> dict[int | None, int]:
         """The sources that exist; those that a sync would make have ids below zero."""

@@ -19,6 +19,8 @@ from connector.pos.hiboutik_month_lines import MONTH_TRAIT, YES, pays
 from connector.pos.paging import PAGE_SIZE
 from connector.pos.protocol import QuotaReached
 from connector.quota import quota_outlook
+from connector.reading_customers import current_customers
+from connector.reading_details import OF_ADDRESSES, OF_IMAGES, PAGES, pages_to_ask
 from connector.reading_lists import read_stores
 from connector.reading_pairs import Pair, PairReader
 from connector.reading_turnover import AGREES, WORTH_ASKING, TurnoverFirst, late_looks
@@ -91,7 +93,7 @@ class _Price:
     days_told: int = 0  # of these, those of which the turnover told
     days_with_sales: int = 0
     sales: int = 0
-    calls: Counter[str] = field(default_factory=Counter)  # turnover, sales, lines, lists
+    calls: Counter[str] = field(default_factory=Counter)  # turnover, sales, lines, lists, pages
     history: int = 0  # of all calls, those for days before the look-back
     unread_lists: list[str] = field(default_factory=list)  # whose length nobody knows
     asks_for_months: bool = False  # a call will find out whether the account gives a month's lines at once
@@ -118,6 +120,10 @@ class _Price:
         if self.unread_lists:
             names = " and ".join(self.unread_lists)
             said.append(f"The list of {names} was never read whole: it is counted as one page (250 rows) each.")
+        if self.calls["pages"] and self.unread_lists:
+            said.append(
+                f"Pages of single customers and products are counted as {self.calls['pages']}, the most that one sync asks for."
+            )
         return said
 
     def as_json(self, run: ShopRun) -> dict[str, Any]:
@@ -127,7 +133,7 @@ class _Price:
             "days_known": self.days_told,
             "days_with_sales": self.days_with_sales,
             "sales": self.sales,
-            "calls": {kind: self.calls[kind] for kind in ("turnover", "sales", "lines", "lists")},
+            "calls": {kind: self.calls[kind] for kind in ("turnover", "sales", "lines", "lists", "pages")},
             "total": self.total,
             "history": self.history,
             "upper_estimate": self.days_told < self.days or self.asks_for_months,
@@ -203,6 +209,7 @@ def _price(run: ShopRun, wanted: Days) -> _Price:
     price.add(is_history=True, turnover=len(turnover.in_vain))
     looks = late_looks(run, wanted) if run.only_due and turnover.first.useful else set[StoreMonth]()
     price.add(is_history=False, turnover=len(looks - turnover.in_vain), lists=_lists(run, price.unread_lists))
+    price.add(is_history=False, pages=min(_pages(run), max(0, run.calls.left_for_history() - price.history)))
     return price
 
 
@@ -261,6 +268,23 @@ class _Turnover:
 
 def _place(day: str, store_id: int) -> StoreMonth:
     return store_id, int(day[:4]), int(day[5:7])
+
+
+def _pages(run: ShopRun) -> int:
+    """The pages that the next sync asks for, by the lists as they were last read; of one that never was, all it may."""
+    rules, found = run.shop.rules, 0
+    for asked, kind, names in (
+        (rules.addresses == "send", OF_ADDRESSES, ("pos_customers", "pos_new_customers")),
+        (rules.images == "send", OF_IMAGES, ("pos_products",)),
+    ):
+        if asked:
+            try:
+                listed, *new = (run.state.lake.read(run.shop.key, name) for name in names)
+            except LakeMissing:
+                found += PAGES
+            else:
+                found += pages_to_ask(run, kind, current_customers(listed, *new) if new else listed)
+    return found
 
 
 def _lists(run: ShopRun, unread: list[str]) -> int:

@@ -7,30 +7,56 @@ from collections.abc import Callable, Iterable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.delivery.entities import CUSTOMERS, ORDERS
+from connector.delivery.entities import CUSTOMERS, ORDERS, PRODUCTS, Entity
+from connector.mapping.addresses import AddressNumbers, map_addresses
 from connector.mapping.customers import map_customers
 from connector.mapping.facts import CustomerFacts, customer_facts
 from connector.mapping.identifiers import preferred_number
+from connector.mapping.images import first_images, map_images
 from connector.mapping.known_customers import KnownCustomers
 from connector.mapping.newsletter import Addresses, map_newsletter
 from connector.mapping.orders import map_orders
 from connector.mapping.products import map_misc_product, map_products, stock_by_product, stock_by_size
 from connector.mapping.profiles import map_profiles
 from connector.mapping.variations import NamedSizes, map_variations, sizes_of
-from connector.pos.rows import SALES, conformed
+from connector.pos.rows import ADDRESSES, IMAGES, SALES, conformed
 from connector.shop_run import ShopRun
 
 _NAMED = 5  # sizes in a warning
 _MISC_PRODUCT = "misc_product"  # what the account's memory calls a shop that needs it
 
 
-def record_products(run: ShopRun, products: Iterable[pa.Table], stock: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """`RECORDS` of the products, and of the miscellaneous product once a line has needed it."""
+def record_products(
+    run: ShopRun, products: Iterable[pa.Table], stock: Iterable[pa.Table], pages: Iterable[pa.Table] = ()
+) -> Iterator[pa.Table]:
+    """`RECORDS` of the products, and of the miscellaneous product once a line has needed it.
+
+    `pages` are the `IMAGES`, where the shop sends images: the first of a product's is its own.
+    """
     available = stock_by_product(pa.concat_tables(stock))
+    image_links = first_images(pa.concat_tables([IMAGES.empty_table(), *pages]))
     for rows in products:
-        yield map_products(run.ctx, rows, available)
+        yield map_products(run.ctx, rows, available, image_links)
     if run.needs_misc_product or run.memory.recall(f"{_MISC_PRODUCT}/{run.shop.key}"):
         yield map_misc_product(run.ctx)
+
+
+def record_images(
+    run: ShopRun,
+    products: Iterable[pa.Table],
+    stock: Iterable[pa.Table],
+    pages: Iterable[pa.Table],
+    *,
+    assume_delivered: bool = False,
+) -> Iterator[pa.Table]:
+    """`RECORDS` of the images, of products that ShopiMind has. `assume_delivered` is that of `record_profiles`."""
+    available = stock_by_product(pa.concat_tables(stock))
+    known = pa.concat_tables([IMAGES.empty_table(), *pages])
+    for rows in products:
+        records = map_products(run.ctx, rows, available)
+        delivered = _delivered(run, PRODUCTS, records, assume_delivered=assume_delivered)
+        of_page = known.filter(pc.is_in(known["product_id"], value_set=rows["product_id"]))
+        yield map_images(run.ctx, rows, delivered, of_page)
 
 
 def record_variations(run: ShopRun, products: Iterable[pa.Table], stock: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -45,6 +71,17 @@ def record_customers(run: ShopRun, customers: Iterable[pa.Table]) -> Iterator[pa
     """`RECORDS` of the customers, with their home stores as far as sales were read."""
     for rows in _touched(run, customers):
         yield map_customers(run.ctx, rows, _facts(run, rows))
+
+
+def record_addresses(
+    run: ShopRun, customers: Iterable[pa.Table], books: Iterable[pa.Table], *, assume_delivered: bool = False
+) -> Iterator[pa.Table]:
+    """`RECORDS` of the addresses, of customers that ShopiMind has. `assume_delivered` is that of `record_profiles`."""
+    known = run.tombstones.others(pa.concat_tables([ADDRESSES.empty_table(), *books]))
+    numbers = AddressNumbers(known)
+    for rows, facts, delivered in known_customers(run, customers, assume_delivered=assume_delivered):
+        of_page = known.filter(pc.is_in(known["customer_id"], value_set=rows["customer_id"]))
+        yield map_addresses(run.ctx, rows, facts, delivered, of_page, numbers)
 
 
 def record_newsletter(run: ShopRun, customers: Callable[[], Iterable[pa.Table]]) -> Iterator[pa.Table]:
@@ -72,11 +109,7 @@ def known_customers(
     for rows in map(run.tombstones.customers, customers):
         facts = _facts(run, rows)
         records = map_customers(run.ctx, rows, facts)
-        names = records["external_id"].filter(pc.equal(records["outcome"], "send")).to_pylist()
-        delivered = run.ledger.delivered_ids(CUSTOMERS.name, names)
-        if assume_delivered:
-            delivered |= set(names) - set(run.refused.lookup(CUSTOMERS.name, names))
-        yield rows, facts, delivered
+        yield rows, facts, _delivered(run, CUSTOMERS, records, assume_delivered=assume_delivered)
 
 
 def record_orders(
@@ -169,6 +202,15 @@ def _touched(run: ShopRun, customers: Iterable[pa.Table]) -> Iterator[pa.Table]:
     touched = pa.array(sorted(run.customers_touched), pa.int64())
     for rows in map(run.tombstones.customers, customers):
         yield rows.filter(pc.is_in(rows["customer_id"], value_set=touched))
+
+
+def _delivered(run: ShopRun, entity: Entity, records: pa.Table, *, assume_delivered: bool) -> set[str]:
+    """The external ids of those of the records to be sent that ShopiMind has, or would have after a sync."""
+    names = records["external_id"].filter(pc.equal(records["outcome"], "send")).to_pylist()
+    delivered = run.ledger.delivered_ids(entity.name, names)
+    if assume_delivered:
+        delivered |= set(names) - set(run.refused.lookup(entity.name, names))
+    return delivered
 
 
 def _facts(run: ShopRun, rows: pa.Table) -> dict[int, CustomerFacts]:

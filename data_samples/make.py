@@ -127,7 +127,10 @@ def _product(dice: Dice, product_id: int, number: int) -> Row:
         "product_display_www": int(dice.often(0.5)), "product_arch": 0, "products_desc": "",
         "product_font_color": "#000000", "product_bck_btn_color": "#CCCCCC", "products_ref_ext": "",
         "product_order": number, "weight": "0.00", "multiple": 1, "updated_at": str(changed),
-        "product_specific_rules": [],
+        "product_specific_rules": [], "images": [
+            {"url": f"https://images.example.org/{product_id}-{place}.jpg", "width": "1000", "height": "1000"}
+            for place in range(1, 1 + number % 3)
+        ],
     }  # fmt: skip
     if sized:
         row["product_size_details"] = [

@@ -40,16 +40,19 @@ CATEGORIES = Entity("categories", 100)
 MANUFACTURERS = Entity("manufacturers", 100)
 CUSTOMER_GROUPS = Entity("customer_groups", 100)
 CUSTOMERS = Entity("customers", 50)
+ADDRESSES = Entity("addresses", 50)
 NEWSLETTER = Entity("newsletter", 50)
 PRODUCTS = Entity("products", 50)
 VARIATIONS = Entity("variations", 50)
+IMAGES = Entity("images", 50)
 ORDERS = Entity("orders", 50)
 POS_PROFILES = Entity("pos_profiles", RECORDS_PER_REQUEST, definition="pos_profile")
 
 ENTITIES = (
     *(ORDER_STATUSES, CATEGORIES, MANUFACTURERS),
-    *(CUSTOMER_GROUPS, CUSTOMERS, NEWSLETTER),
-    *(PRODUCTS, VARIATIONS, ORDERS, POS_PROFILES),
+    *(CUSTOMER_GROUPS, CUSTOMERS, ADDRESSES, NEWSLETTER),
+    *(PRODUCTS, VARIATIONS, IMAGES),
+    *(ORDERS, POS_PROFILES),
 )
 EVENTS = "events"  # no records: triggered one by one, only where the shop has some
 NAMES = (DATA_SOURCES, *(entity.name for entity in ENTITIES), EVENTS)
@@ -57,10 +60,14 @@ NAMES = (DATA_SOURCES, *(entity.name for entity in ENTITIES), EVENTS)
 # Those that a rule of the shop switches on; all others are delivered for every shop.
 _SWITCHED: dict[Entity, Callable[[Rules], bool]] = {
     CUSTOMER_GROUPS: lambda rules: rules.customer_groups != "none",
+    ADDRESSES: lambda rules: rules.addresses == "send",
     NEWSLETTER: lambda rules: rules.newsletter == "send",
+    IMAGES: lambda rules: rules.images == "send",
     VARIATIONS: lambda rules: rules.variations == "send",
 }
-NOT_LISTED = frozenset({NEWSLETTER, VARIATIONS})  # ShopiMind has no list of these, so they cannot be compared
+NOT_LISTED = frozenset(
+    {ADDRESSES, NEWSLETTER, VARIATIONS, IMAGES}
+)  # ShopiMind has no list of all of these, so they cannot be compared
 
 
 def custom_entity(declared: CustomData) -> Entity:
@@ -93,8 +100,10 @@ def resource_of(crm: ShopiMind, entity: Entity) -> Saved:
         MANUFACTURERS: crm.products_manufacturers,
         CUSTOMER_GROUPS: crm.customers_groups,
         CUSTOMERS: crm.customers,
+        ADDRESSES: crm.customers_addresses.all,
         NEWSLETTER: crm.newsletter_subscribers,
         PRODUCTS: crm.products,
         VARIATIONS: crm.products_variations.all,
+        IMAGES: crm.products_images.all,
         ORDERS: crm.orders,
     }[entity]

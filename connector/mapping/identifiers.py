@@ -62,6 +62,11 @@ def variation_id(identifiers: Identifiers, number: int) -> int:
     return identifiers.offset + number
 
 
+def image_id(identifiers: Identifiers, product_id: int | None, place: int) -> str:
+    """The string id of a product's image. The till numbers no images, so it is the product's with the image's place."""
+    return f"{text_id(identifiers, 'image_id', product_id)}-{place}"
+
+
 def owns(identifiers: Identifiers, external_id: str | int) -> bool:
     """Whether an id is one that this shop would make: of text when it is text, else a number of the shop's range."""
     if isinstance(external_id, int):

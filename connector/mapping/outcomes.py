@@ -23,6 +23,13 @@ class Skip(StrEnum):
     WEB_ORDER = "web_order"  # sale: it came from a web shop (external reference), rule web_orders
     RETURN = "return"  # sale: its total is below zero, rule returns
     SHARED_EMAIL = "shared_email"  # newsletter subscriber: another customer stands for the same address
+    CUSTOMER_NOT_DELIVERED = "customer_not_delivered"  # customer whose addresses wait: ShopiMind does not have him
+    NOT_READ_YET = "not_read_yet"  # customer, product: the till's page of it has its turn in a later run
+    NO_ADDRESS = "no_address"  # customer: the till has no address of his
+    EMPTY_ADDRESS = "empty_address"  # address: neither street nor postal code nor city
+    ARCHIVED_PRODUCT = "archived_product"  # product whose images are not asked for: nobody can buy it any more
+    PRODUCT_NOT_DELIVERED = "product_not_delivered"  # product whose images wait: ShopiMind does not have it
+    NO_IMAGE = "no_image"  # product: the till has no image of it
     NO_LINE = "no_line"  # sale: no line is left to send
 
 
@@ -36,6 +43,7 @@ class Refusal(StrEnum):
     NO_DATE = "no closing time"  # sale: a closed sale without the time of its closing
     BAD_AMOUNT = "not an amount"  # any money: not a decimal number below 10^12
     NEGATIVE_PRICE = "the price is below zero"  # product, variation
+    BAD_URL = "not a web address"  # image
     BAD_QUANTITY = "not a quantity"  # stock, line: not a number, or past 2^31 - 1
     BAD_TAX_RATE = "not a tax rate"  # line: not a fraction from 0 to 1
     BAD_POINTS = "not a whole number of points"  # profile
@@ -45,8 +53,8 @@ class Refusal(StrEnum):
         "not a number that can be sent"  # custom data: not a number, with a fraction where none may be, too large
     )
     BAD_OPTION = "not one of the list's options"  # custom data
-    NO_VALUE = "there is no value, and the field needs one"  # custom data: a required field, or a unique key
-    SAME_KEY = "another row has the same unique key"  # custom data: the first of such rows is sent
+    NO_VALUE = "there is no value, and the field needs one"  # custom data: a required field, or a unique key; address
+    SAME_KEY = "another row has the same unique key"  # custom data, address: the first of such rows is sent
     LINES_NOT_READ = (
         "the sale's lines were not read"  # sale: no rule skips it, yet the till was not asked for its lines
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -68,9 +69,15 @@ def _sums(rows: pa.Table, *keys: str) -> dict[tuple[int, ...], int | None]:
     return {key: None if total is None else int(total // 1) for key, total in sums.items()}
 
 
-def map_products(ctx: ShopContext, rows: pa.Table, stock: Mapping[int, int | None]) -> pa.Table:
+def map_products(
+    ctx: ShopContext,
+    rows: pa.Table,
+    stock: Mapping[int, int | None],
+    image_links: Mapping[int, str] = MappingProxyType({}),
+) -> pa.Table:
     """`connector.pos.rows.PRODUCTS` -> `RECORDS`, one per product. A product without stock rows has none left.
 
+    `image_links` has the address of the image that stands for a product, where one is known.
     A product that is gone from the till's list (`listed` false) becomes inactive and is marked `once`.
     """
 
@@ -78,7 +85,8 @@ def map_products(ctx: ShopContext, rows: pa.Table, stock: Mapping[int, int | Non
         return str(identifiers.number_id(ctx.identifiers, "product_id", row["product_id"]))
 
     def add(records: Records, name: str, row: Row) -> None:
-        records.send(name, _payload(ctx, int(name), row, stock), once=_vanished(row))
+        payload = _payload(ctx, int(name), row, stock, image_links.get(row["product_id"]))
+        records.send(name, payload, once=_vanished(row))
 
     return map_rows(rows, "product_id", external_id, add, _FIELDS, once=_vanished)
 
@@ -113,7 +121,9 @@ def map_misc_product(ctx: ShopContext) -> pa.Table:
     return records.table()
 
 
-def _payload(ctx: ShopContext, product_id: int, row: Row, stock: Mapping[int, int | None]) -> dict[str, Any]:
+def _payload(
+    ctx: ShopContext, product_id: int, row: Row, stock: Mapping[int, int | None], image_link: str | None
+) -> dict[str, Any]:
     name = clean(row["name"])
     if not name:
         raise refusal("name", Refusal.EMPTY_NAME)
@@ -133,7 +143,7 @@ def _payload(ctx: ShopContext, product_id: int, row: Row, stock: Mapping[int, in
         "description": clean(row["description"]),
         "description_short": None,
         "link": product_link(ctx, row["product_id"]),
-        "image_link": None,
+        "image_link": image_link,
         "category_ids": ([identifiers.number_id(ctx.identifiers, "category_ids", category_id)] if category_id else []),
         "manufacturer_id": identifiers.text_id(ctx.identifiers, "manufacturer_id", brand_id) if brand_id else None,
         "currency": currency("currency", ctx.main_store.currency),

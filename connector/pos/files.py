@@ -90,6 +90,14 @@ class ExportFolder(PointOfSale):
         """None: an export has no such file, and the configuration takes no rule that asks for it."""
         return rows.CUSTOMER_GROUPS.empty_table()
 
+    def addresses(self, customer_id: int) -> pa.Table:
+        """None: an export has no such file, and the configuration takes no rule that asks for it."""
+        return rows.to_table([{"customer_id": customer_id, "addresses": []}], rows.ADDRESSES)
+
+    def images(self, product_id: int) -> pa.Table:
+        """None, as of addresses."""
+        return rows.to_table([{"product_id": product_id, "images": []}], rows.IMAGES)
+
     def stock(self) -> pa.Table:
         """`STOCK`; none when the account has no such file."""
         return self._whole("stock", rows.STOCK)

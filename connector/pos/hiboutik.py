@@ -22,6 +22,7 @@ from connector.pos.hiboutik_groups import GroupRule, GroupsFrom
 from connector.pos.hiboutik_lists import claimed_rows, listing, one
 from connector.pos.hiboutik_sales import SalesReader
 from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale, PosError, QuotaReached, SaleNeeds
+from connector.pos.row_reader import Row
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Hiboutik(PointOfSale):
             calls_in_flight=calls_in_flight,
             once_within=once_within,
         )
+        self._customer_pages: dict[int, Row | None] = {}  # those read so far: whoever needs another part asks no more
         lists = CustomerLists(self._calls)
         self._consent = ConsentRule(consent, self._calls, lists, self._warn)
         self._groups = GroupRule(customer_groups, self._calls, lists, self._warn)
@@ -140,10 +142,27 @@ class Hiboutik(PointOfSale):
         """`CUSTOMERS` read one by one, in the order of their ids; an id that no longer exists gives no row."""
         found = []
         for customer_id in sorted(set(customer_ids)):
-            row = one(self._calls, f"/customer/{customer_id}", wire.CUSTOMER_ID, customer_id)
+            row = self._customer_page(customer_id)
             if row is not None:
                 found.append(wire.customer(row, self._consent.grants(row), self._groups.of_new(row)))
         return rows.to_table(found, rows.CUSTOMERS)
+
+    def addresses(self, customer_id: int) -> pa.Table:
+        """`ADDRESSES` of one customer, from his page: one call, none where it was read before."""
+        if customer_id not in self._customer_pages:
+            self._customer_page(customer_id)
+        found = wire.addresses(self._customer_pages[customer_id] or {})
+        return rows.to_table([{"customer_id": customer_id, "addresses": found}], rows.ADDRESSES)
+
+    def images(self, product_id: int) -> pa.Table:
+        """`IMAGES` of one product, from its page."""
+        row = one(self._calls, f"{_PRODUCTS}{product_id}", ("product_id",), product_id)
+        return rows.to_table([{"product_id": product_id, "images": wire.images(row or {})}], rows.IMAGES)
+
+    def _customer_page(self, customer_id: int) -> Row | None:
+        row = one(self._calls, f"/customer/{customer_id}", wire.CUSTOMER_ID, customer_id)
+        self._customer_pages[customer_id] = row
+        return row
 
     def sales(
         self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str] = MappingProxyType({})

@@ -163,6 +163,34 @@ def customer(row: object, consents: bool, groups: list[int] | None) -> dict[str,
     }
 
 
+def addresses(row: Row) -> list[dict[str, Any]]:
+    """The addresses on a customer's page, none when the key is missing. What is wrong with one is no fault of the others."""
+    return [
+        {
+            "address_id": read.id("address_id"),
+            "first_name": read.text("first_name"),
+            "last_name": read.text("last_name"),
+            "company": read.text("company"),
+            "phone": read.text("phone"),
+            "address": read.text("address"),
+            "zip_code": read.text("zip_code"),
+            "city": read.text("city"),
+            "country": read.text("country"),
+            "listed": True,
+            "problems": read.problems,
+        }
+        for read in _parts(row.get("addresses"))
+    ]
+
+
+def images(row: Row) -> list[dict[str, Any]]:
+    """The images on a product's page, in its order; none when the key is missing."""
+    return [
+        {"place": place, "url": read.text("url"), "problems": read.problems}
+        for place, read in enumerate(_parts(row.get("images")), 1)
+    ]
+
+
 def sale(row: object, store_id: int, day: str) -> dict[str, Any]:
     """A sale's header, without lines (`lines_from` is "none"); `external_reference` is null when the key is missing."""
     read = Reader(row)

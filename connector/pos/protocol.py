@@ -106,6 +106,15 @@ class PointOfSale(Protocol):
     def customers_by_id(self, customer_ids: Collection[int]) -> pa.Table:
         """`CUSTOMERS` read one by one; an id that no longer exists gives no row."""
 
+    def addresses(self, customer_id: int) -> pa.Table:
+        """`ADDRESSES`, one row, without its digest; no address where the customer has none or no longer exists.
+
+        One call, none for a customer who was read before by himself.
+        """
+
+    def images(self, product_id: int) -> pa.Table:
+        """`IMAGES`, one row, without its digest; no image where the product has none or no longer exists. One call."""
+
     def sales(self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str] = ...) -> pa.Table:
         """`SALES` of one store that the till lists under one closing day, with lines that add up.
 

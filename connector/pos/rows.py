@@ -102,6 +102,46 @@ CUSTOMERS = pa.schema(
 
 CUSTOMER_GROUPS = pa.schema([pa.field("group_id", pa.int64()), pa.field("name", pa.string()), _PROBLEMS])
 
+ADDRESS = pa.struct(
+    [
+        pa.field("address_id", pa.int64()),
+        pa.field("first_name", pa.string()),
+        pa.field("last_name", pa.string()),
+        pa.field("company", pa.string()),
+        pa.field("phone", pa.string()),
+        pa.field("address", pa.string()),  # street, in one line or several
+        pa.field("zip_code", pa.string()),
+        pa.field("city", pa.string()),
+        pa.field("country", pa.string()),
+        pa.field("listed", pa.bool_()),  # false: the customer had it and has it no more
+        _PROBLEMS,  # of this address only
+    ]
+)
+
+ADDRESSES = pa.schema(
+    [
+        pa.field("customer_id", pa.int64()),
+        pa.field("addresses", pa.list_(ADDRESS)),
+        pa.field("row_digest", pa.binary(16)),  # of the list's row when this was read: see connector.reading_details
+    ]
+)
+
+IMAGE = pa.struct(
+    [
+        pa.field("place", pa.int64()),  # among those of the product, from 1: the till has no number for an image
+        pa.field("url", pa.string()),
+        _PROBLEMS,  # of this image only
+    ]
+)
+
+IMAGES = pa.schema(
+    [
+        pa.field("product_id", pa.int64()),
+        pa.field("images", pa.list_(IMAGE)),
+        pa.field("row_digest", pa.binary(16)),  # as of `ADDRESSES`
+    ]
+)
+
 LINE = pa.struct(
     [
         pa.field("product_id", pa.int64()),  # 0 = no product

@@ -69,6 +69,25 @@ def test_events_are_one_more_asset_after_customers_and_orders_in_every_job_that_
     assert "reconcile_lea" not in running
 
 
+@pytest.mark.parametrize(("rule", "owner"), [("addresses", "customers"), ("images", "products")])
+def test_addresses_and_images_are_read_and_delivered_by_night_only_after_whom_they_belong_to(
+    rule: str, owner: str
+) -> None:
+    (plain,) = shops("lea")
+    rules = plain.rules.model_copy(update={rule: "send"})
+    sending = definitions_of([plain.model_copy(update={"rules": rules})])
+    more = {key.path[-1] for key in asset_keys(sending) - asset_keys(definitions_of([plain]))}
+    assert more == {f"pos_{rule}", rule, f"shopimind_{rule}"}
+    graph = sending.resolve_asset_graph()
+    needed = {parent.path[-1] for parent in graph.get(dg.AssetKey(["lea", rule])).parent_keys}
+    assert {f"pos_{rule}", f"shopimind_{owner}"} <= needed
+    assert graph.get(dg.AssetKey(["lea", f"pos_{rule}"])).pools == graph.get(dg.AssetKey(["lea", "pos_sales"])).pools
+    assert not [key for key in more if len(graph.get(dg.AssetKey(["lea", key])).description or "") < 25]
+    jobs = {job.name: sending.resolve_job_def(job.name).asset_layer.selected_asset_keys for job in sending.jobs or ()}
+    running = {name for name, keys in jobs.items() if more & {key.path[-1] for key in keys}}
+    assert running == {"sync_lea"}
+
+
 def test_shops_whose_keys_are_alike_share_nothing() -> None:
     keys = ("lea", "lea-1", "today-lea")
     each = [definitions_of([shop]) for shop in shops(*keys)]

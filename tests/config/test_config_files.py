@@ -55,5 +55,11 @@ def test_a_mistake_is_told_at_its_place(told, old, new, place, sentence):
     assert sentence in told(spoilt(old, new))[f"shops[0].{place}"]
 
 
+@pytest.mark.parametrize("rule", ["variations", "newsletter", "addresses", "images"])
+def test_a_rule_about_what_no_export_has_is_a_mistake(told, rule):
+    found = told(spoilt("    first_day:", f"    rules: {{{rule}: send}}\n    first_day:"))
+    assert found[f"shops[0].rules.{rule}"] == "is not for system: files; leave it skip"
+
+
 def test_a_missing_website_is_told_once(told):
     assert told(spoilt("      website: https://comptoir.example\n", "")) == {"shops[0].pos.website": "is missing"}

@@ -63,6 +63,8 @@ def test_what_is_left_out_has_its_default(load):
         "fractional_quantity": "one",
         "consent": None,
         "variations": "skip",
+        "addresses": "skip",
+        "images": "skip",
         "customer_groups": "none",
         "newsletter": "skip",
         "customers_source": "home_store",

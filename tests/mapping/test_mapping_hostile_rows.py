@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from till_examples import customer, known, line, product, sale, shop
 
 from connector.config import Rules
+from connector.mapping.addresses import AddressNumbers, map_addresses
 from connector.mapping.customers import map_customers
 from connector.mapping.facts import SALE_FACTS, SALE_GROUPS, customer_facts
 from connector.mapping.identifiers import preferred_number
+from connector.mapping.images import first_images, map_images
 from connector.mapping.newsletter import Addresses, map_newsletter
 from connector.mapping.orders import map_orders
 from connector.mapping.outcomes import Refusal, Skip
@@ -136,6 +138,23 @@ def test_customers_and_their_profiles(table, rules):
     check(rows.to_table(wanted, rows.CUSTOMERS), profiles)
 
 
+IMAGE = {"place": 1, "url": "https://img.example/front.jpg"}
+ADDRESS = {"address_id": 9, "address": "4 rue des Lilas", "zip_code": "69003", "city": "Lyon", "listed": True}
+
+
+@settings(max_examples=200)
+@given(hostile(rows.CUSTOMERS, customer()), st.lists(hostile(pa.schema(rows.ADDRESS), ADDRESS), max_size=2))
+def test_addresses(table, books):
+    ids = dict.fromkeys([each for each in table["customer_id"].to_pylist() if each is not None])
+    read = [{"customer_id": each, "addresses": book.to_pylist()} for each, book in zip(ids, books, strict=False)]
+    delivered = {f"ml_{each}" for each in ids}
+    known = rows.to_table(read, rows.ADDRESSES)
+    found = map_addresses(shop(), table, {}, delivered, known, AddressNumbers(known))
+    check(found, found)  # as many as there are addresses: none of them raises, each can be delivered
+    sent = [record["external_id"] for record in found.to_pylist() if record["outcome"] == "send"]
+    assert len(sent) == len(set(sent))
+
+
 @settings(max_examples=200)
 @given(hostile(rows.PRODUCTS, product()), hostile(rows.STOCK, {"product_id": 1204, "available": "3"}))
 def test_products_and_their_stock(table, stock):
@@ -145,6 +164,20 @@ def test_products_and_their_stock(table, stock):
     check(variations, variations)  # as many as there are sizes: none of them raises, each can be delivered
     sent = {record["external_id"] for record in variations.to_pylist() if record["outcome"] == "send"}
     assert len(sent) <= len(numbers)
+
+
+@settings(max_examples=200)
+@given(hostile(rows.PRODUCTS, product()), st.lists(hostile(pa.schema(rows.IMAGE), IMAGE), max_size=2))
+def test_images(table, pages):
+    ids = dict.fromkeys([each for each in table["product_id"].to_pylist() if each is not None])
+    read = [
+        {"product_id": each, "images": [{**image, "place": n} for n, image in enumerate(page.to_pylist(), 1)]}
+        for each, page in zip(ids, pages, strict=False)
+    ]
+    images = rows.to_table(read, rows.IMAGES)
+    found = map_images(shop(), table, {str(900_000_000 + each) for each in ids}, images)
+    check(found, found)
+    check(table, map_products(shop(), table, {}, first_images(images)))
 
 
 @settings(max_examples=100)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from till_examples import customer, mapped, product, records, sale, shop
 
+from connector.mapping.addresses import AddressNumbers, map_addresses
 from connector.mapping.customers import map_customers
+from connector.mapping.images import map_images
 from connector.mapping.outcomes import Refusal, Skip
 from connector.mapping.products import map_products
 from connector.mapping.profiles import PROFILE_DEFINITION
@@ -42,7 +44,15 @@ def payloads() -> Iterator[tuple[str, dict[str, Any]]]:
     one_brand = rows.to_table([{"brand_id": 1, "name": "Armor"}], rows.BRANDS)
     small = "Categories, manufacturers, order status"
     yield "Customers", records(map_customers(ctx, rows.to_table([customer()], rows.CUSTOMERS), {}))[0]["payload"]
+    book = rows.to_table(
+        [{"customer_id": 5, "addresses": [{"address_id": 9, "address": "a", "city": "b"}]}], rows.ADDRESSES
+    )
+    people = rows.to_table([customer()], rows.CUSTOMERS)
+    yield "Addresses", records(map_addresses(ctx, people, {}, {"ml_5"}, book, AddressNumbers(book)))[0]["payload"]
     yield "Products", records(map_products(ctx, rows.to_table([product()], rows.PRODUCTS), {}))[0]["payload"]
+    pages = rows.to_table([{"product_id": 1204, "images": [{"place": 1, "url": "https://a.example/b"}]}], rows.IMAGES)
+    images = map_images(ctx, rows.to_table([product()], rows.PRODUCTS), {"900001204"}, pages)
+    yield "Images", records(images)[0]["payload"]
     for table in (map_categories(ctx, one_category), map_brands(ctx, one_brand), map_order_status(ctx)):
         yield small, {name: 0 for name in records(table)[0]["payload"] if name not in ("created_at", "updated_at")}
     yield "Orders", records(mapped(ctx, sale()).records)[0]["payload"]

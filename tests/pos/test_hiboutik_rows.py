@@ -29,6 +29,27 @@ def customers(pos):
     return [row for page in pos.customers() for row in page.to_pylist()]
 
 
+def test_addresses_of_a_customer_who_was_read_by_himself_cost_no_other_call(make, till, counter):
+    addresses = [{"address_id": "9", "address": "4 rue des Lilas", "city": "Lyon", "zip_code": 69003, "gender": 0}]
+    till.serve({"/customer/5": [CUSTOMER | {"addresses": addresses}], "/customer/6": [CUSTOMER | {"customers_id": 6}]})
+    pos = make()
+    pos.customers_by_id([5])
+    (row,) = pos.addresses(5).to_pylist()
+    assert counter.spent == 1
+    assert [each for each in row["addresses"][0].items() if each[1]] == [
+        ("address_id", 9), ("address", "4 rue des Lilas"), ("zip_code", "69003"), ("city", "Lyon"), ("listed", True),
+    ]  # fmt: skip
+    assert pos.addresses(6)["addresses"].to_pylist() == [[]]
+    assert counter.spent == 2
+
+
+def test_images_come_in_the_order_of_the_products_page(make, till):
+    images = [{"url": "https://img.example/a.jpg", "width": "9", "height": "9"}, {"width": "9"}]
+    till.serve({"/products/1204": [PRODUCT | {"images": images}]})
+    (row,) = make().images(1204).to_pylist()
+    assert [(each["place"], each["url"]) for each in row["images"]] == [(1, "https://img.example/a.jpg"), (2, "")]
+
+
 def test_stores_come_in_the_order_of_their_ids(make, till):
     till.serve({"/stores": [{"store_id": "12"}, {"store_id": 3}, STORE]})
     table = make().stores()
