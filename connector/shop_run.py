@@ -47,7 +47,6 @@ from connector.state.way import BACKFILL_LEASE, HISTORY_LEASE
 from connector.state.webhook_installations import LifecycleState, lifecycle_state
 
 SYNC_LEASE = "sync"  # one run at a time over a shop
-DEFAULT_HISTORY = timedelta(days=365)
 _NEVER_REACHED = 1_000_000  # the monthly calls of a till that costs none: its count stays at zero
 HISTORY_SLICE = 31  # days that one backfill reads at most
 
@@ -243,10 +242,10 @@ class ShopRun:
 
     @property
     def first_day(self) -> date:
-        """The configured first day, else 365 days before the first sync, remembered from then on."""
+        """The configured first day, else `history_days` before the first sync, remembered from then on."""
         if self.shop.first_day is not None:
             return self.shop.first_day
-        return self.installation.first_day((self.started - DEFAULT_HISTORY).date(), dry=self.dry)
+        return self.installation.first_day((self.started - timedelta(days=self.shop.history_days)).date(), dry=self.dry)
 
     @property
     def ctx(self) -> ShopContext:

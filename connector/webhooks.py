@@ -59,6 +59,9 @@ def remove_webhooks(run: ShopRun) -> dict[str, Any]:
 
 def _part(run: ShopRun, work: Callable[[HiboutikWebhooks], dict[str, int]]) -> dict[str, Any]:
     """One shop's part of the document: what was done, and what the till has now."""
+    if (reason := run.deferred) is not None:
+        none = {"hiboutik": 0}
+        return {"shop": run.shop.key, "status": "inactive", "message": reason, "webhooks": [], "calls": none}
     status: Status = "delivered"
     message, done, found = None, dict[str, int](), list[dict[str, Any]]()
     account = run.shop.pos

@@ -127,6 +127,7 @@ webhook_installations = Table(
     Column("offset", BigInteger),
     Column("token", LargeBinary),  # sealed
     Column("configs", LargeBinary),  # sealed JSON
+    Column("webhook_secret", LargeBinary),  # sealed
     Column("problem", Text),  # why it makes no shop although it is activated
     Column("to_purge", Boolean, nullable=False),
 )
