@@ -16,7 +16,19 @@ from connector.config_models import (
     check_offset,
     empty_mapping,
 )
-from connector.config_values import Address, Country, Lang, Secret, Strict, Text, WholeNumber, check_address, matching
+from connector.config_pos import check_erase_deleted
+from connector.config_values import (
+    Address,
+    Country,
+    Flag,
+    Lang,
+    Secret,
+    Strict,
+    Text,
+    WholeNumber,
+    check_address,
+    matching,
+)
 
 DEFAULT_FIRST_OFFSET = 1_000_000_000  # room for 11 shops of one merchant above it, and for the merchant's own ids below
 
@@ -51,6 +63,7 @@ class InstalledPos(Strict):
     monthly_calls: Annotated[WholeNumber, Field(gt=0)] = 10_000
     # every shop gets a secret of its own; None: no till can push
     webhook_secret: Literal["generate"] | None = None
+    erase_deleted: Annotated[Flag, AfterValidator(check_erase_deleted)] = False
 
 
 class InstalledIdentifiers(Strict):

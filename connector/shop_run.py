@@ -29,6 +29,7 @@ from connector.pos.systems import open_point_of_sale
 from connector.shopimind.client import ShopiMind
 from connector.shopimind.envelope import ApiError, Envelope, InstallationInactive
 from connector.state.calls import STORES, TIME_ZONE, MonthlyCalls
+from connector.state.changed_customers import ChangedCustomers
 from connector.state.database import Database, open_database
 from connector.state.days import Days
 from connector.state.home import home
@@ -154,6 +155,7 @@ class ShopRun:
         self.installation = Installation(db, key, clock=self.clock)
         self.log = RunLog(db)
         self.tombstones = Tombstones(db, key, self.state.sealer)
+        self.changed_customers = ChangedCustomers(db, key, clock=self.clock)
         self.inbox = TillInbox(db, key, self.state.sealer, clock=self.clock)
         pos = self.shop.pos
         self.memory = Memory(db, pos.state_key)

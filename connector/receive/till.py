@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.config import Shop
-from connector.pos.systems import pushed_sale_id
+from connector.pos.systems import pushed_customer_id, pushed_sale_id
 from connector.shop_run import State
+from connector.state.changed_customers import ChangedCustomers
 from connector.state.errors import StateError
 from connector.state.till_inbox import TillInbox
 
@@ -32,7 +33,7 @@ def till_routes(find_shop: Callable[[str], Shop | None], state: State) -> list[R
 
     | answer | when |
     |---|---|
-    | 200 `{}` | kept; or nothing to keep: customers, products and the like are read, not pushed |
+    | 200 `{}` | kept; of a customer his number, where `pos.erase_deleted` needs it; or nothing to keep: all else is read |
     | 404 | unknown shop, no secret or a wrong one: which of them is not told |
     | 413 | the body is over 4 MiB |
     | 503 | it could not be kept; polling finds the sale |
@@ -84,3 +85,5 @@ def _keep(shop: Shop, state: State, body: bytes) -> None:
     sale_id = pushed_sale_id(shop.pos, body)
     if sale_id is not None:
         TillInbox(state.db, shop.key, state.sealer).put(sale_id, body)
+    elif shop.pos.erase_deleted and (customer_id := pushed_customer_id(shop.pos, body)):
+        ChangedCustomers(state.db, shop.key).put(customer_id)

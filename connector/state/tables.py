@@ -279,6 +279,16 @@ till_inbox = Table(
     Column("tried_at", BigInteger),
 )
 
+# Customers of whom a till has told that something changed, until it is known whether they still exist.
+changed_customers = Table(
+    "changed_customers",
+    metadata,
+    _key("shop"),
+    _key("customer_id", BigInteger),
+    Column("told_at", BigInteger, nullable=False),
+    **_COMPACT,
+)
+
 # What the marks of erased customers are made with: sealed, one per shop, so that a change of keys leaves the marks valid.
 tombstone_keys = Table("tombstone_keys", metadata, _key("shop"), Column("key", LargeBinary, nullable=False), **_COMPACT)
 

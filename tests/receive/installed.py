@@ -46,17 +46,15 @@ def start(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> Iterator[St
     services: list[Service] = []
 
     def begin(
-        shops: Callable[[World], list[dict[str, Any]]] | None = None, webhook_secret: str | None = None, **receive: Any
+        shops: Callable[[World], list[dict[str, Any]]] | None = None, pos: dict[str, Any] | None = None, **receive: Any
     ) -> Both:
         world = make_world()
         world.env[KEYS_VARIABLE] = world.state.get(KEYS_VARIABLE) or Fernet.generate_key().decode()
         for variable, value in {"CONNECTOR_HOME": str(world.home), **world.state, **world.env}.items():
             monkeypatch.setenv(variable, value)
         listed = shops(world) if shops else None
-        pos = {"base_url": world.sandbox.till_url + "/{account}/api"}
-        if webhook_secret is not None:
-            pos["webhook_secret"] = webhook_secret
-        template = installed_shops(pos, shopimind_url=world.sandbox.crm_url, history_days=HISTORY_DAYS)
+        account = {"base_url": world.sandbox.till_url + "/{account}/api", **(pos or {})}
+        template = installed_shops(account, shopimind_url=world.sandbox.crm_url, history_days=HISTORY_DAYS)
         write_configuration(world.shops_file, listed, **{"installed_shops": template} | receive)
         service = Service(world.shops_file)
         service.__enter__()

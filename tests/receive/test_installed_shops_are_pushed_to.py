@@ -12,6 +12,7 @@ import pytest
 
 from assets.definitions import definitions_of
 from connector.shops import known_shops
+from connector.state.changed_customers import ChangedCustomers
 from connector.state.till_inbox import Message, TillInbox
 from tests.receive.installed import CONFIGS, Both, Start, start
 from tests.sync.world import Ran, day, sale
@@ -21,7 +22,7 @@ __all__ = ["start"]
 
 def installed(start: Start, **receive: Any) -> Both:
     """Installed, activated and synced once."""
-    both = start(**{"webhook_secret": "generate"} | receive)
+    both = start(**{"pos": {"webhook_secret": "generate"}} | receive)
     both.step("install", configs=CONFIGS)
     both.step("activate", configs=CONFIGS)
     assert both.world.sync().code == 0
@@ -134,12 +135,24 @@ def test_the_secret_stays_the_same_through_a_pause_and_a_changed_configuration(s
 
 
 def test_without_the_setting_there_is_no_secret_and_no_address(start: Start) -> None:
-    both = installed(start, webhook_secret=None)
+    both = installed(start, pos={})
     assert secret_of(both) is None
     assert push(both, None) == 404
     told = register(both)
     assert told.code == 2
     assert "webhook_secret: generate" in told.out
+
+
+def test_a_customer_who_was_deleted_at_the_till_is_erased_where_the_setting_says_so(start: Start) -> None:
+    both = installed(start, pos={"webhook_secret": "generate", "erase_deleted": True})
+    register(both)
+    told = ChangedCustomers(both.service.state.db, "alpha")
+    httpx.delete(f"{both.world.sandbox.till_url}/_sandbox/alpha/customers/104").raise_for_status()
+    deadline = time.monotonic() + 10
+    while not told.told_before(int(time.time()) + 1) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert both.world.sync(ago_days=-3 / 1440).code == 0  # when ShopiMind lists what it was sent
+    assert "pos1_104" not in {each["customer_id"] for each in both.world.held("customers")}
 
 
 def test_its_sensor_runs_by_itself(start: Start) -> None:

@@ -64,6 +64,11 @@ def test_secrets_come_from_variables(tmp_path) -> None:  # type: ignore[no-untyp
             "receive.installed_shops.pos.webhook_secret",
             "must be generate",
         ),
+        (
+            installed(pos=GOOD["installed_shops"]["pos"] | {"erase_deleted": True}),
+            "receive.installed_shops.pos.erase_deleted",
+            "needs webhook_secret",
+        ),
         (installed(labels="x"), "receive.installed_shops.labels", "unknown key"),
         (installed(rules={"returns": "maybe"}), "receive.installed_shops.rules.returns", "one of"),
         (installed(rules={"consent": {}}), "receive.installed_shops.rules.consent", "exactly one"),
