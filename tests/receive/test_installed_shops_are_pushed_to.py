@@ -10,7 +10,10 @@ import dagster as dg
 import httpx
 import pytest
 
+from assets.builder import sync_job_name
 from assets.definitions import definitions_of
+from assets.installations import DAGSTER_URL_VARIABLE, installations_sensor
+from connector.config import Shop
 from connector.shops import known_shops
 from connector.state.changed_customers import ChangedCustomers
 from connector.state.till_inbox import Message, TillInbox
@@ -159,3 +162,19 @@ def test_its_sensor_runs_by_itself(start: Start) -> None:
     both = installed(start)
     sensor = definitions_of(known_shops(both.world.shops_file)).resolve_sensor_def("pushed_alpha")
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_dagster_loads_its_shops_anew_once_their_tills_may_push(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = installed(start)
+    monkeypatch.setenv(DAGSTER_URL_VARIABLE, "http://127.0.0.1:9")  # nobody is there: what it says is enough
+    (shop,) = known_shops(both.world.shops_file)
+    silent = shop.model_copy(update={"pos": shop.pos.model_copy(update={"webhook_secret": None})})
+
+    def told(loaded: Shop) -> str | None:
+        jobs = [definitions_of([loaded]).resolve_job_def(sync_job_name(loaded))]
+        sensor = installations_sensor(both.world.shops_file, [loaded], jobs)
+        with dg.DagsterInstance.ephemeral() as instance:
+            return sensor.evaluate_tick(dg.build_sensor_context(instance=instance)).skip_message
+
+    assert "The shops have changed" in (told(silent) or "")
+    assert told(shop) is None
