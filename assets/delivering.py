@@ -14,6 +14,7 @@ from connector.delivery import entities
 from connector.delivery.counts import Counts
 from connector.delivery.entities import POS_PROFILES, Entity
 from connector.delivery.provisioned import known_sources
+from connector.erasure_deleted import erase_deleted
 from connector.outcome import shop_status
 from connector.quota import in_words, quota_outlook
 from connector.reading_inbox import settle_inbox
@@ -167,6 +168,7 @@ def _orders(run: ShopRun, days: StoredDays) -> Delivered:
 
 
 def _summary(run: ShopRun) -> Delivered:
+    erased = erase_deleted(run)
     status = shop_status(run)
     settle_inbox(run, delivered=status in _DONE)
     metadata = {
@@ -177,6 +179,8 @@ def _summary(run: ShopRun) -> Delivered:
         "calls to the till": run.calls.spent,
         "calls to ShopiMind": run.crm.attempts,
     }
+    if erased:
+        metadata["customers erased, whom the till has deleted"] = erased
     if outlook := quota_outlook(run):
         metadata["quota of the month"] = in_words(outlook)
     if status not in _DONE:

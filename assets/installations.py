@@ -28,7 +28,7 @@ SECONDS = 30  # between two looks
 
 def installations_sensor(file: Path, shops: Sequence[Shop], jobs: Sequence[Any]) -> dg.SensorDefinition:
     """Compares the shops that this code location was loaded with to those that there are now."""
-    loaded = {shop.key for shop in shops}
+    loaded = _shape(shops)
 
     @dg.sensor(
         name="installations",
@@ -40,7 +40,7 @@ def installations_sensor(file: Path, shops: Sequence[Shop], jobs: Sequence[Any])
     )
     def installations(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         known = known_shops(file)
-        if {shop.key for shop in known} != loaded:
+        if _shape(known) != loaded:
             yield dg.SkipReason(_reload(context))
             return
         with closing(State.open()) as state:
@@ -50,6 +50,11 @@ def installations_sensor(file: Path, shops: Sequence[Shop], jobs: Sequence[Any])
                     yield _sync(ShopRun(shop, state, run_id="sensor"), int(since))
 
     return installations
+
+
+def _shape(shops: Sequence[Shop]) -> set[tuple[str, bool]]:
+    """What decides which assets, jobs and sensors there are: the shops, and whether their till pushes."""
+    return {(shop.key, shop.pos.webhook_secret is not None) for shop in shops}
 
 
 def _sync(run: ShopRun, since: int) -> dg.RunRequest:

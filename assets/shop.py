@@ -246,6 +246,7 @@ def _pushed(shop: Shop, job: Any) -> dg.SensorDefinition:
         job=job,
         minimum_interval_seconds=20,
         description="What the till has pushed since: it is delivered within a minute.",
+        default_status=dg.DefaultSensorStatus.RUNNING if _is_governed(shop) else dg.DefaultSensorStatus.STOPPED,
     )
     def pushed(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         with _state() as state:
@@ -293,9 +294,13 @@ def _weekly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
 
 
 def _by_itself(shop: Shop) -> dg.DefaultScheduleStatus:
-    """Whether its schedules run without a person who turns them on: nobody watches webhooks install a shop."""
-    governed = shop.installation_id is not None
-    return dg.DefaultScheduleStatus.RUNNING if governed else dg.DefaultScheduleStatus.STOPPED
+    """Whether its schedules run without a person who turns them on."""
+    return dg.DefaultScheduleStatus.RUNNING if _is_governed(shop) else dg.DefaultScheduleStatus.STOPPED
+
+
+def _is_governed(shop: Shop) -> bool:
+    """Whether webhooks activate it: nobody watches them install a shop, so what is its own runs by itself."""
+    return shop.installation_id is not None
 
 
 @contextmanager

@@ -96,6 +96,9 @@ def _with_secret(shops: list[Shop], *, named: bool) -> list[Shop]:
     """The shops that can be pushed to; one that was asked for by name has to be."""
     without = [shop.key for shop in shops if shop.pos.webhook_secret is None]
     if without and (named or len(without) == len(shops)):
-        told = "has no pos.webhook_secret: give it one in shops.yaml, so that nobody else can push to it"
+        told = (
+            "has no pos.webhook_secret: give it one in shops.yaml, so that nobody else can push to it (installed shops "
+            "have one with webhook_secret: generate under receive.installed_shops.pos, once connector receive was started anew)"
+        )
         raise Mistakes(*({"where": "--shop", "message": f"shop {key} {told}"} for key in without))
     return [shop for shop in shops if shop.pos.webhook_secret is not None]

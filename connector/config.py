@@ -16,6 +16,7 @@ from connector.config_checks import (
     check_across,
     check_consent,
     check_events,
+    check_first_day,
     check_newsletter,
     check_of_files,
     check_sign_in,
@@ -180,6 +181,7 @@ def _shops_of(document: Document, environ: Mapping[str, str], folder: Path) -> l
             check_token(document, raw, place, receives=receives)
             check_sign_in(document, raw.get("pos"), (*place, "pos"))
             check_consent(document, raw.get("rules"), (*place, "rules", "consent"))
+            check_first_day(document, raw, place)
             check_newsletter(document, raw.get("rules"), (*place, "rules"))
             check_events(document, raw, place)
             check_custom_data(document, raw.get("custom_data"), (*place, "custom_data"))

@@ -73,6 +73,14 @@ def check_token(document: Document, raw: Mapping[str, Any], place: Path, *, rece
         document.mistake((*place, "shopimind", "access_token"), _EMPTY if "access_token" in account else "is missing")
 
 
+def check_first_day(document: Document, raw: Mapping[str, Any], place: Path) -> None:
+    """The first day is said in one way at most."""
+    if raw.get("first_day") is not None and raw.get("history_days") is not None:
+        document.mistake(
+            (*place, "history_days"), "there are two ways to say where history begins: keep first_day, or this"
+        )
+
+
 def check_newsletter(document: Document, rules: Any, place: Path) -> None:
     """Nobody's newsletter status is sent where nothing says who agreed."""
     if isinstance(rules, dict) and rules.get("newsletter") == "send" and rules.get("consent") in (None, "none"):

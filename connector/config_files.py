@@ -176,6 +176,7 @@ class FilesAccount(PosAccount):
     monthly_calls: ClassVar[None] = None
     calls_for_others: ClassVar[int] = 0
     webhook_secret: ClassVar[None] = None
+    erase_deleted: ClassVar[bool] = False
 
     system: Literal["files"]
     account: Annotated[str, matching(r"[A-Za-z0-9-]+", "must be letters, digits or '-'")]

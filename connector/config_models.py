@@ -7,7 +7,7 @@ import string
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from connector.config_custom_data import CustomDataList
 from connector.config_events import EventList
@@ -17,6 +17,9 @@ from connector.config_values import Address, Country, Day, Lang, Secret, Strict,
 
 HIGHEST_ID = 2**31 - 1  # the largest integer id that ShopiMind is given
 IDS_PER_SHOP = 100_000_000  # a shop owns offset .. offset + 99,999,999
+
+DEFAULT_HISTORY_DAYS = 365
+HistoryDays = Annotated[WholeNumber, Field(gt=0, le=36_500)]  # a century: every day is looked at
 
 DEFAULT_SHOPIMIND_URL = "https://core.shopimind.com"
 
@@ -134,8 +137,9 @@ class Shop(Strict):
         Annotated[HiboutikAccount, Tag("hiboutik")] | Annotated[FilesAccount, Tag("files")], Discriminator(system_of)
     ]
     identifiers: Identifiers
-    # None: 365 days before the first sync, remembered from then on
+    # None: `history_days` before the first sync, remembered from then on
     first_day: Annotated[Day, AfterValidator(_check_not_future)] | None = None
+    history_days: HistoryDays = DEFAULT_HISTORY_DAYS
     rules: Annotated[Rules, BeforeValidator(empty_mapping)] = Rules()
     # none unless asked for: an event can start a campaign
     events: EventList = ()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
-from connector.config_values import Address, Secret, Strict, Text, WholeNumber, matching
+from connector.config_values import Address, Flag, Secret, Strict, Text, WholeNumber, matching
 
 
 def _check_login(value: str) -> str:
@@ -27,6 +27,13 @@ def _check_calls_for_others(value: int, info: ValidationInfo) -> int:
         raise ValueError("must be 0 or more")
     if value >= info.data.get("monthly_calls", value + 1):
         raise ValueError("must be less than monthly_calls, or no history is ever read")
+    return value
+
+
+def check_erase_deleted(value: bool, info: ValidationInfo) -> bool:
+    """Only a till that pushes tells of deletions. Raises `ValueError`."""
+    if value and info.data.get("webhook_secret", value) is None:
+        raise ValueError("needs webhook_secret: the till tells by webhook that a customer was deleted")
     return value
 
 
@@ -62,6 +69,8 @@ class HiboutikAccount(PosAccount):
     )
     # a part of the address that the till pushes its sales to; None: no such
     webhook_secret: Annotated[SecretStr, AfterValidator(_check_path_secret)] | None = None
+    # a customer whom the till has deleted is erased as `connector erase` does
+    erase_deleted: Annotated[Flag, AfterValidator(check_erase_deleted)] = False
 
     @property
     def state_key(self) -> str:

@@ -7,8 +7,28 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from connector.config_models import HIGHEST_ID, IDS_PER_SHOP, Rules, check_offset, empty_mapping
-from connector.config_values import Address, Country, Lang, Secret, Strict, Text, WholeNumber, check_address, matching
+from connector.config_models import (
+    DEFAULT_HISTORY_DAYS,
+    HIGHEST_ID,
+    IDS_PER_SHOP,
+    HistoryDays,
+    Rules,
+    check_offset,
+    empty_mapping,
+)
+from connector.config_pos import check_erase_deleted
+from connector.config_values import (
+    Address,
+    Country,
+    Flag,
+    Lang,
+    Secret,
+    Strict,
+    Text,
+    WholeNumber,
+    check_address,
+    matching,
+)
 
 DEFAULT_FIRST_OFFSET = 1_000_000_000  # room for 11 shops of one merchant above it, and for the merchant's own ids below
 
@@ -41,6 +61,9 @@ class InstalledPos(Strict):
     # Never out of the configuration: whoever fills that in could have us call any host
     base_url: Annotated[str, AfterValidator(_check_template)] = "https://{account}.hiboutik.com/api"
     monthly_calls: Annotated[WholeNumber, Field(gt=0)] = 10_000
+    # every shop gets a secret of its own; None: no till can push
+    webhook_secret: Literal["generate"] | None = None
+    erase_deleted: Annotated[Flag, AfterValidator(check_erase_deleted)] = False
 
 
 class InstalledIdentifiers(Strict):
@@ -62,6 +85,7 @@ class InstalledShops(Strict):
     country: Country = "FR"
     shopimind_url: Address | None = None
     pos: InstalledPos
+    history_days: HistoryDays = DEFAULT_HISTORY_DAYS
     identifiers: Annotated[InstalledIdentifiers, BeforeValidator(empty_mapping)] = InstalledIdentifiers()
     rules: Annotated[Rules, BeforeValidator(empty_mapping)] = Rules()
 

@@ -32,7 +32,7 @@ def erase_customer(shop: Shop, customer_id: int) -> dict[str, Any]:
         with Lease.acquire(state.db, shop.key, SYNC_LEASE) as lease:
             run = ShopRun(shop, state, f"erase-{uuid.uuid4().hex[:8]}", lease=lease)
             try:
-                return _erase(run, customer_id)
+                return erase_in_run(run, customer_id)
             finally:
                 run.close()
     except (LeaseHeld, StateError) as error:
@@ -41,7 +41,8 @@ def erase_customer(shop: Shop, customer_id: int) -> dict[str, Any]:
         state.close()
 
 
-def _erase(run: ShopRun, customer_id: int) -> dict[str, Any]:
+def erase_in_run(run: ShopRun, customer_id: int) -> dict[str, Any]:
+    """The same, by a run that has the shop to itself. Raises `StateError`."""
     shop = run.shop
     name = text_id(shop.identifiers, "customer_id", customer_id)
     orders = [

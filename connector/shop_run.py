@@ -29,6 +29,7 @@ from connector.pos.systems import open_point_of_sale
 from connector.shopimind.client import ShopiMind
 from connector.shopimind.envelope import ApiError, Envelope, InstallationInactive
 from connector.state.calls import STORES, TIME_ZONE, MonthlyCalls
+from connector.state.changed_customers import ChangedCustomers
 from connector.state.database import Database, open_database
 from connector.state.days import Days
 from connector.state.home import home
@@ -47,7 +48,6 @@ from connector.state.way import BACKFILL_LEASE, HISTORY_LEASE
 from connector.state.webhook_installations import LifecycleState, lifecycle_state
 
 SYNC_LEASE = "sync"  # one run at a time over a shop
-DEFAULT_HISTORY = timedelta(days=365)
 _NEVER_REACHED = 1_000_000  # the monthly calls of a till that costs none: its count stays at zero
 HISTORY_SLICE = 31  # days that one backfill reads at most
 
@@ -155,6 +155,7 @@ class ShopRun:
         self.installation = Installation(db, key, clock=self.clock)
         self.log = RunLog(db)
         self.tombstones = Tombstones(db, key, self.state.sealer)
+        self.changed_customers = ChangedCustomers(db, key, clock=self.clock)
         self.inbox = TillInbox(db, key, self.state.sealer, clock=self.clock)
         pos = self.shop.pos
         self.memory = Memory(db, pos.state_key)
@@ -243,10 +244,10 @@ class ShopRun:
 
     @property
     def first_day(self) -> date:
-        """The configured first day, else 365 days before the first sync, remembered from then on."""
+        """The configured first day, else `history_days` before the first sync, remembered from then on."""
         if self.shop.first_day is not None:
             return self.shop.first_day
-        return self.installation.first_day((self.started - DEFAULT_HISTORY).date(), dry=self.dry)
+        return self.installation.first_day((self.started - timedelta(days=self.shop.history_days)).date(), dry=self.dry)
 
     @property
     def ctx(self) -> ShopContext:

@@ -75,6 +75,9 @@ def installed_shop(installation: WebhookInstallation, template: InstalledShops) 
         if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).strip():
             raise ConfigsMistake(f"configs.{theirs} is missing")
         pos[key] = str(value).strip()
+    if template.pos.webhook_secret is not None and installation.webhook_secret is not None:
+        pos["webhook_secret"] = installation.webhook_secret
+        pos["erase_deleted"] = template.pos.erase_deleted
     pos["base_url"] = template.pos.base_url.replace("{account}", pos["account"])
     shopimind: dict[str, Any] = {"base_url": template.shopimind_url or DEFAULT_SHOPIMIND_URL}
     if installation.token is not None:
@@ -91,6 +94,7 @@ def installed_shop(installation: WebhookInstallation, template: InstalledShops) 
             "prefix": f"{template.identifiers.prefix}{installation.number}_",
             "offset": installation.offset,
         },
+        "history_days": template.history_days,
         "rules": template.rules,
     }
     try:

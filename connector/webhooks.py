@@ -13,7 +13,8 @@ from connector.pos.protocol import PosError, QuotaReached
 from connector.pos.systems import open_webhooks
 from connector.shop_run import ShopRun
 
-ACTION = "sale"  # the only thing a till is asked to push: everything else is read
+# What a till is asked to push; everything else is read. Of customers it is only to tell that one may have been deleted.
+SALE, CUSTOMER = "sale", "customer"
 
 
 def webhook_path(shop: str, secret: str) -> str:
@@ -27,13 +28,15 @@ def list_webhooks(run: ShopRun) -> dict[str, Any]:
 
 
 def register_webhooks(run: ShopRun, base: str, *, per_store: bool = False) -> dict[str, Any]:
-    """Makes the shop's webhooks what they have to be: one for all stores, or one for each.
+    """Makes the shop's webhooks what they have to be: one of each kind for all stores, or for each.
 
     What is right stays; what is missing is added before what is wrong is removed. Webhooks of others are left alone.
     """
 
     def work(till: HiboutikWebhooks) -> dict[str, int]:
-        wanted = [_wanted(run, base, store_id) for store_id in (_stores(run) if per_store else [ALL_STORES])]
+        actions = [SALE, CUSTOMER] if run.shop.pos.erase_deleted else [SALE]
+        stores = _stores(run) if per_store else [ALL_STORES]
+        wanted = [_wanted(run, base, store_id, action) for action in actions for store_id in stores]
         ours = [each for each in till.all() if _is_ours(run, each)]
         kept: dict[tuple[str, str, int, bool], Webhook] = {}
         for each in ours:
@@ -59,6 +62,9 @@ def remove_webhooks(run: ShopRun) -> dict[str, Any]:
 
 def _part(run: ShopRun, work: Callable[[HiboutikWebhooks], dict[str, int]]) -> dict[str, Any]:
     """One shop's part of the document: what was done, and what the till has now."""
+    if (reason := run.deferred) is not None:
+        none = {"hiboutik": 0}
+        return {"shop": run.shop.key, "status": "inactive", "message": reason, "webhooks": [], "calls": none}
     status: Status = "delivered"
     message, done, found = None, dict[str, int](), list[dict[str, Any]]()
     account = run.shop.pos
@@ -73,13 +79,13 @@ def _part(run: ShopRun, work: Callable[[HiboutikWebhooks], dict[str, int]]) -> d
     return {"shop": run.shop.key, "status": status, "message": message, **done, "webhooks": found, "calls": calls}
 
 
-def _wanted(run: ShopRun, base: str, store_id: int) -> Webhook:
+def _wanted(run: ShopRun, base: str, store_id: int, action: str) -> Webhook:
     secret = run.shop.pos.webhook_secret
     assert secret is not None  # the command asks for it
     return Webhook(
         label=f"ShopiMind ({run.shop.key})",
         url=base.rstrip("/") + webhook_path(run.shop.key, secret.get_secret_value()),
-        action=ACTION,
+        action=action,
         app_id=_app_id(run),
         store_id=store_id,
         asynchronous=True,

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
@@ -111,6 +112,22 @@ class ObjectStorage:
             yield
         finally:
             self.start()
+
+    @contextmanager
+    def watched(self) -> Iterator[list[str]]:
+        """The requests that it gets for that long, like `GET /bucket/key`."""
+        seen: list[str] = []
+        application = self._server._server.app
+
+        def watching(environ: dict[str, Any], respond: Any) -> Any:
+            seen.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+            return application(environ, respond)
+
+        self._server._server.app = watching
+        try:
+            yield seen
+        finally:
+            self._server._server.app = application
 
     @contextmanager
     def taking_no_credentials(self) -> Iterator[None]:

@@ -44,6 +44,16 @@ def pushed_sale_id(body: bytes) -> int | None:
     return wire.key_of("sale_id")(page) if "line_items" in page else None
 
 
+def pushed_customer_id(body: bytes) -> int | None:
+    """Which customer the form is about, whatever became of him; None when it is about something else, or cannot be read."""
+    try:
+        page = page_of(body)
+    except NotASale:
+        return None
+    is_of_a_sale = not {"sale_id", "line_items", "line_item"}.isdisjoint(page)
+    return None if is_of_a_sale else wire.key_of(*wire.CUSTOMER_ID)(page)
+
+
 def pushed_sale(body: bytes) -> PushedSale:
     """The closed sale that the form is about. Raises `NotASale` for any other form, open tickets and quotes included."""
     page = page_of(body)

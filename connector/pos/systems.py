@@ -10,7 +10,15 @@ from connector.pos.hiboutik_pushed import NotASale, PushedSale
 from connector.pos.hiboutik_webhooks import HiboutikWebhooks
 from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale
 
-__all__ = ["NotASale", "PushedSale", "open_point_of_sale", "open_webhooks", "pushed_sale", "pushed_sale_id"]
+__all__ = [
+    "NotASale",
+    "PushedSale",
+    "open_point_of_sale",
+    "open_webhooks",
+    "pushed_customer_id",
+    "pushed_sale",
+    "pushed_sale_id",
+]
 
 
 def open_point_of_sale(
@@ -56,6 +64,11 @@ def open_webhooks(account: HiboutikAccount, counter: CallCounter) -> HiboutikWeb
 def pushed_sale_id(account: PosAccount, body: bytes) -> int | None:
     """Which sale a pushed message is about; None when it is about something else, or cannot be read."""
     return hiboutik_pushed.pushed_sale_id(body)
+
+
+def pushed_customer_id(account: PosAccount, body: bytes) -> int | None:
+    """Which customer a pushed message says something became of; None when it is about something else."""
+    return hiboutik_pushed.pushed_customer_id(body)
 
 
 def pushed_sale(account: PosAccount, body: bytes) -> PushedSale:

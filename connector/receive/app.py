@@ -18,14 +18,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector.config import Configuration
+from connector.config import Configuration, Shop
 from connector.receive import health, signature, till_answers
 from connector.receive.lifecycle import Lifecycle, Unprocessable, Webhook
 from connector.receive.purge import Purger
 from connector.receive.rate import RateLimit
 from connector.receive.till import till_routes
 from connector.shop_run import State
+from connector.shops import ConfigsMistake, installed_shop
 from connector.state.errors import StateError
+from connector.state.webhook_installations import WebhookInstallations
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,25 @@ class Receiver:
     def secrets(self) -> list[str]:
         return [each.get_secret_value() for each in self.receive.webhook_secrets]
 
+    def find_shop(self, key: str) -> Shop | None:
+        """The shop whose till pushes to that key: of the file, or one that an activation made, as long as it is installed.
+
+        Raises `StateError`.
+        """
+        for shop in self.configuration.shops:
+            if shop.key == key:
+                return shop
+        template = self.receive.installed_shops
+        if template is None or template.pos.webhook_secret is None:
+            return None
+        installation = WebhookInstallations(self.state.db, self.state.sealer).of_shop(key)
+        if installation is None or installation.webhook_secret is None:
+            return None
+        try:
+            return installed_shop(installation, template)
+        except ConfigsMistake:
+            return None  # `connector status` tells its problem; polling finds the sale
+
 
 def create_app(receiver: Receiver) -> Starlette:
     """The service over one configuration and one state; its state is `app.state.receiver`."""
@@ -79,7 +100,7 @@ def create_app(receiver: Receiver) -> Starlette:
         _route("POST", "/webhook/test-connection", test_connection),
         _route("POST", "/webhook/remote-data/{resource}", remote_data),
         _route("GET", "/health", show_health),
-        *till_routes({shop.key: shop for shop in receiver.configuration.shops}.get, receiver.state),
+        *till_routes(receiver.find_shop, receiver.state),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False

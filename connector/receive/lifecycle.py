@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -57,6 +58,11 @@ class Unprocessable(Exception):
     """The webhook cannot be carried out: what ShopiMind is answered. Never holds a value of the configuration."""
 
 
+def new_webhook_secret() -> str:
+    """A secret for the address that a shop's till pushes to."""
+    return secrets.token_urlsafe(32)
+
+
 class Lifecycle:
     """Carries webhooks out over one state and one configuration."""
 
@@ -89,6 +95,16 @@ class Lifecycle:
         if refusal is not None:
             raise Unprocessable(refusal)
         log.info("installation %s: %s", installation_id, event)
+
+    def give_webhook_secrets(self) -> None:
+        """One to every shop that an activation made before the setting was there. Raises `StateError`."""
+        template = self._configuration.receive.installed_shops if self._configuration.receive else None
+        if template is None or template.pos.webhook_secret is None:
+            return
+        of_the_file = {shop.installation_id for shop in self._configuration.shops if shop.installation_id}
+        with self._db.begin() as connection:
+            self._installations.lock(connection)
+            self._installations.give_webhook_secrets(connection, new_webhook_secret, but=of_the_file)
 
     def _apply(self, connection: Connection, event: str, installation_id: str, webhook: Webhook) -> str | None:
         """Changes what is known of the installation; a sentence when it cannot be as the webhook wants it."""
@@ -159,7 +175,9 @@ class Lifecycle:
             offset = next((each for each in template.identifiers.offsets if each not in taken), None)
             if offset is None:
                 return now, "no integer ids are left for another shop of this merchant"
-        return replace(now, shop=now.shop or self._free_key(connection, draft.pos.account), offset=offset), None
+        key = now.shop or self._free_key(connection, draft.pos.account)
+        secret = now.webhook_secret or (None if template.pos.webhook_secret is None else new_webhook_secret())
+        return replace(now, shop=key, offset=offset, webhook_secret=secret), None
 
     def _free_key(self, connection: Connection, account: str) -> str:
         """The till account's name as a key; with a number where another shop has that."""

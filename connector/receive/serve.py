@@ -36,7 +36,9 @@ def serve(file: Path, host: str, port: int, on_ready: Callable[[str], None]) -> 
     state = State.open()
     try:
         _look_at_the_keys(configuration, state, file)
-        app = create_app(Receiver(file, configuration, state))
+        receiver = Receiver(file, configuration, state)
+        receiver.lifecycle.give_webhook_secrets()
+        app = create_app(receiver)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_TO_END
         )

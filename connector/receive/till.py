@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable
 
@@ -12,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.config import Shop
-from connector.pos.systems import pushed_sale_id
+from connector.pos.systems import pushed_customer_id, pushed_sale_id
 from connector.shop_run import State
+from connector.state.changed_customers import ChangedCustomers
 from connector.state.errors import StateError
 from connector.state.till_inbox import TillInbox
 
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 PATH = "/pos/{shop}/{secret}"
 BODY_LIMIT = 4 * 1024 * 1024  # bytes: a sale of a thousand lines
 
+_KEY = re.compile(r"[a-z0-9-]{1,40}")  # of any shop: nothing else is looked for, or logged
 _NOBODYS = secrets.token_urlsafe(32)  # what an unknown shop's secret is compared with, to take as long
 
 
@@ -30,18 +33,19 @@ def till_routes(find_shop: Callable[[str], Shop | None], state: State) -> list[R
 
     | answer | when |
     |---|---|
-    | 200 `{}` | kept; or nothing to keep: customers, products and the like are read, not pushed |
+    | 200 `{}` | kept; of a customer his number, where `pos.erase_deleted` needs it; or nothing to keep: all else is read |
     | 404 | unknown shop, no secret or a wrong one: which of them is not told |
     | 413 | the body is over 4 MiB |
     | 503 | it could not be kept; polling finds the sale |
     """
 
     async def receive(request: Request) -> Response:
-        shop = find_shop(request.path_params["shop"])
-        if not _is_secret_of(shop, request.path_params["secret"]):
-            return JSONResponse({"error": "not found"}, 404)
-        assert shop is not None  # nobody else has a secret
+        key = request.path_params["shop"]
         try:
+            shop = await run_in_threadpool(find_shop, key) if _KEY.fullmatch(key) else None
+            if not _is_secret_of(shop, request.path_params["secret"]):
+                return JSONResponse({"error": "not found"}, 404)
+            assert shop is not None  # nobody else has a secret
             body = await _body(request)
             if body is None:
                 log.warning("shop %s: its till pushed more than %d bytes. Nothing was kept.", shop.key, BODY_LIMIT)
@@ -50,7 +54,7 @@ def till_routes(find_shop: Callable[[str], Shop | None], state: State) -> list[R
         except ClientDisconnect:
             return JSONResponse({"error": "disconnected"}, 400)  # nobody reads it
         except StateError as error:
-            log.error("shop %s: what its till pushed was not kept; the next poll finds it. %s", shop.key, error)
+            log.error("shop %s: what its till pushed was not kept; the next poll finds it. %s", key, error)
             return JSONResponse({"error": "not kept"}, 503)
         return JSONResponse({})  # a cashier would be shown what stands in "alerte"
 
@@ -81,3 +85,5 @@ def _keep(shop: Shop, state: State, body: bytes) -> None:
     sale_id = pushed_sale_id(shop.pos, body)
     if sale_id is not None:
         TillInbox(state.db, shop.key, state.sealer).put(sale_id, body)
+    elif shop.pos.erase_deleted and (customer_id := pushed_customer_id(shop.pos, body)):
+        ChangedCustomers(state.db, shop.key).put(customer_id)

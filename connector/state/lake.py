@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -83,8 +84,7 @@ class Lake:
         """
         target = self._file(shop, name, partition)
         with _storage(target, "read"):
-            source = Path(target.path) if self._local else target.open("rb")
-            file = pq.ParquetFile(source)
+            file = pq.ParquetFile(self._source(target, whole=partition is not None))
         return _batches(file, target)
 
     def exists(self, shop: str, name: str, partition: str | None = None) -> bool:
@@ -131,6 +131,17 @@ class Lake:
     def _file(self, shop: str, name: str, partition: str | None) -> UPath:
         folder = self.root / shop
         return folder / f"{name}.parquet" if partition is None else folder / name / f"{partition}.parquet"
+
+    def _source(self, target: UPath, *, whole: bool) -> Path | pa.NativeFile | BinaryIO:
+        """What Parquet is read from. `whole` fetches it at once: opening an object asks for its size first.
+
+        Pieces are small, and a history has thousands of them; what is in one file may be large.
+        """
+        if self._local:
+            return Path(target.path)
+        if not whole:
+            return target.open("rb")
+        return pa.BufferReader(target.fs.cat_file(target.path, start=0))  # without a start s3fs asks for the size too
 
     def _temporary(self, target: UPath) -> Path:
         """An empty file of mode 0600: next to a local target, so that it can be renamed, else among the uploads."""

@@ -89,6 +89,16 @@ class SalesRead:
                 found.update(map(tuple, connection.execute(query.where(table.c.customer_id.in_(chunk)))))
         return found
 
+    def last_of(self, customer_id: int) -> tuple[int, int, str] | None:
+        """The customer's newest sale: its id, store and day; None when he has none."""
+        table = closed_sales
+        query = select(table.c.sale_id, table.c.store_id, table.c.day).order_by(table.c.day.desc()).limit(1)
+        with self._db.read() as connection:
+            row = connection.execute(
+                query.where(table.c.shop == self._shop, table.c.customer_id == customer_id)
+            ).one_or_none()
+        return None if row is None else (row.sale_id, row.store_id, row.day)
+
     def groups(self, customer_ids: Collection[int] | None = None) -> pa.Table:
         """`SALE_GROUPS`: the sales of those customers (default: of all, anonymous included) summed up, in no order."""
         table = closed_sales

@@ -127,6 +127,7 @@ webhook_installations = Table(
     Column("offset", BigInteger),
     Column("token", LargeBinary),  # sealed
     Column("configs", LargeBinary),  # sealed JSON
+    Column("webhook_secret", LargeBinary),  # sealed
     Column("problem", Text),  # why it makes no shop although it is activated
     Column("to_purge", Boolean, nullable=False),
 )
@@ -276,6 +277,16 @@ till_inbox = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("tried_at", BigInteger),
+)
+
+# Customers of whom a till has told that something changed, until it is known whether they still exist.
+changed_customers = Table(
+    "changed_customers",
+    metadata,
+    _key("shop"),
+    _key("customer_id", BigInteger),
+    Column("told_at", BigInteger, nullable=False),
+    **_COMPACT,
 )
 
 # What the marks of erased customers are made with: sealed, one per shop, so that a change of keys leaves the marks valid.

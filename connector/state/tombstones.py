@@ -20,7 +20,7 @@ from connector.state.tables import tombstone_keys, tombstones
 
 
 class Tombstones:
-    """One shop's erased customers, as they were when first asked for: an erasure and a run exclude each other.
+    """One shop's erased customers, as they were when first asked for, and whom this object added: runs exclude each other.
 
     Raises `StateError` when the marks' key cannot be opened: without it, nobody can tell who must not come back.
     """
@@ -63,6 +63,7 @@ class Tombstones:
             connection.execute(tombstone_keys.insert().values(shop=self._shop, key=self._sealer.seal(key)))
         row = {"shop": self._shop, "mark": self._mark(key, customer_id), "erased_at": at}
         upsert(connection, tombstones, [row], update=())
+        self.__dict__.pop("_marks", None)  # asked for anew
         one = (tombstones.c.shop == self._shop) & (tombstones.c.mark == row["mark"])
         return int(connection.execute(select(tombstones.c.erased_at).where(one)).scalar_one())
 

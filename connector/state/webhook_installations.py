@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from connector.state.tables import webhooks
 LifecycleState = Literal["installed", "activated", "deactivated", "uninstalled"]
 
 _ONE_AT_A_TIME = 0x72656376  # PostgreSQL's advisory lock for numbers, keys and offsets that are given once
-_SEALED = ("token", "configs")
+_SEALED = ("token", "configs", "webhook_secret")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class WebhookInstallation:
     offset: int | None = None
     token: str | None = field(default=None, repr=False)
     configs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)  # a part of the address that its till pushes to
     problem: str | None = None
     to_purge: bool = False
 
@@ -73,6 +74,20 @@ class WebhookInstallations:
         """One of them."""
         row = connection.execute(select(table).where(table.c.installation_id == installation_id)).one_or_none()
         return None if row is None else self._opened(row)
+
+    def of_shop(self, key: str) -> WebhookInstallation | None:
+        """The one that makes or governs a shop. Raises `StateError` when it cannot be opened."""
+        with self._db.read() as connection:
+            row = connection.execute(select(table).where(table.c.shop == key)).one_or_none()
+        return None if row is None else self._opened(row)
+
+    def give_webhook_secrets(self, connection: Connection, new_secret: Callable[[], str], but: Collection[str]) -> None:
+        """One to every shop that was made without, those of the installations `but` left out. Opens no seal."""
+        without = table.c.shop.is_not(None), table.c.configs.is_not(None), table.c.webhook_secret.is_(None)
+        for each in connection.execute(select(table.c.installation_id).where(*without)).scalars().all():
+            if each not in but:
+                sealed = self._sealer.seal(new_secret().encode())
+                connection.execute(update(table).where(table.c.installation_id == each).values(webhook_secret=sealed))
 
     def lock(self, connection: Connection) -> None:
         """Until the transaction ends nobody else's webhook is carried out. (SQLite's transactions are like that anyway.)"""
@@ -113,8 +128,8 @@ class WebhookInstallations:
     def keep(self, connection: Connection, installation: WebhookInstallation) -> None:
         """Writes one down, sealed."""
         row = {column.name: getattr(installation, column.name) for column in table.c}
-        token = installation.token
-        row["token"] = None if token is None else self._sealer.seal(token.encode())
+        for name in ("token", "webhook_secret"):
+            row[name] = None if row[name] is None else self._sealer.seal(row[name].encode())
         row["configs"] = self._sealer.seal(orjson.dumps(dict(installation.configs))) if installation.configs else None
         upsert(connection, table, [row])
 
@@ -155,16 +170,19 @@ class WebhookInstallations:
     def _opened(self, row: Row[Any]) -> WebhookInstallation:
         values = dict(row._mapping)
         try:
-            token = None if row.token is None else self._sealer.open(row.token).decode()
+            secrets = {
+                name: None if values[name] is None else self._sealer.open(values[name]).decode()
+                for name in ("token", "webhook_secret")
+            }
             configs = {} if row.configs is None else orjson.loads(self._sealer.open(row.configs))
         except StateError:
             raise StateError(
                 f"The token or the till credentials of installation {row.installation_id} cannot be opened with the keys "
                 f"of {self._sealer.where}. They are still there. Add the key that sealed them at the end of CONNECTOR_KEYS."
             ) from None
-        return WebhookInstallation(**values | {"token": token, "configs": configs})
+        return WebhookInstallation(**values | secrets | {"configs": configs})
 
 
 def without_secrets(installation: WebhookInstallation) -> WebhookInstallation:
-    """The same with token and credentials purged."""
-    return replace(installation, token=None, configs={})
+    """The same with token, credentials and the webhook's secret purged."""
+    return replace(installation, token=None, configs={}, webhook_secret=None)

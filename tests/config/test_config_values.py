@@ -52,7 +52,7 @@ def test_what_is_left_out_has_its_default(load):
     assert shop.shopimind.base_url == "https://core.shopimind.com"
     assert shop.pos.base_url == "https://maison-lea.hiboutik.com/api"
     assert (shop.pos.monthly_calls, shop.pos.calls_for_others) == (10_000, 1_000)
-    assert shop.first_day is None
+    assert (shop.first_day, shop.history_days) == (None, 365)
     assert shop.rules.model_dump() == {
         "customers_without_email": "skip",
         "anonymous_sales": "skip",
@@ -91,6 +91,8 @@ def test_secrets_are_not_in_the_repr_of_a_shop(load):
         {"identifiers__offset": 0},
         {"identifiers__offset": 2**31 - 1 - 99_999_999},
         {"first_day": "2024-02-29"},
+        {"history_days": 36_500},
+        {"pos__webhook_secret": "0123456789abcdef", "pos__erase_deleted": True},
         {"first_day": datetime.now(UTC).date()},
         {"rules": None},
         {"rules__consent": "none"},
@@ -140,6 +142,10 @@ TOMORROW_EVERYWHERE = (datetime.now(UTC) + timedelta(days=2)).date()
         ("country", "fr", "two capital letters"),
         ("country", "ZZ", "ISO 3166"),
         ("country", "FRA", "ISO 3166"),
+        ("pos.erase_deleted", True, "needs webhook_secret"),
+        ("pos.erase_deleted", "yes", "must be true or false"),
+        ("history_days", 0, "must be more than 0"),
+        ("history_days", 36_501, "must be at most 36500"),
         ("first_day", TOMORROW_EVERYWHERE, "must not be in the future"),
         ("first_day", "2024-02-30", "is not a day of the calendar"),
         ("first_day", "01/02/2024", "must be a day like 2024-01-01"),
@@ -215,3 +221,10 @@ def test_a_shop_signs_in_to_its_till_in_exactly_one_way(told, change, place, sen
     mistakes = told(change)
     assert set(mistakes) == {place}
     assert sentence in mistakes[place]
+
+
+def test_where_history_begins_is_said_in_one_way(told):
+    mistakes = told({"first_day": "2024-01-01", "history_days": 90})
+    assert mistakes == {
+        "shops[0].history_days": "there are two ways to say where history begins: keep first_day, or this"
+    }

@@ -27,19 +27,19 @@ CONFIGS = {"hib_account": "alpha", "hib_login": "ops@example.org", "hib_key": KE
 TILL_ANYWHERE = "http://127.0.0.1:9/{account}/api"
 
 
+def installed_shops(pos: Mapping[str, Any] | None = None, **keys: Any) -> dict[str, Any]:
+    """The section `installed_shops`, with further keys of it and of its `pos`."""
+    account = {
+        "system": "hiboutik",
+        "configs": {"account": "hib_account", "login": "hib_login", "api_key": "hib_key"},
+        "base_url": TILL_ANYWHERE,
+    }
+    return {"lang": "fr", "pos": account | dict(pos or {}), **keys}
+
+
 def write_configuration(file: Path, shops: list[dict[str, Any]] | None = None, **receive: Any) -> Path:
     """A `shops.yaml` whose section `receive` makes shops of activations, but for what is given."""
-    section: dict[str, Any] = {
-        "webhook_secrets": [SECRET],
-        "installed_shops": {
-            "lang": "fr",
-            "pos": {
-                "system": "hiboutik",
-                "configs": {"account": "hib_account", "login": "hib_login", "api_key": "hib_key"},
-                "base_url": TILL_ANYWHERE,
-            },
-        },
-    } | receive
+    section: dict[str, Any] = {"webhook_secrets": [SECRET], "installed_shops": installed_shops()} | receive
     document = {"receive": section, **({"shops": shops} if shops else {})}
     file.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
     return file

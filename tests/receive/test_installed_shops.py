@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 import yaml
-from cryptography.fernet import Fernet
 from sqlalchemy import func, select
 
 from connector.sandbox.serve import crm_token
-from connector.state.sealing import KEYS_VARIABLE
+from connector.state.installations import Installation
 from connector.state.tables import metadata, run_entities, runs, webhook_installations
-from tests.receive.service import SECRET, Service, write_configuration
-from tests.sync.conftest import MakeWorld
+from tests.receive.installed import CONFIGS, HISTORY_DAYS, Start, start
+from tests.receive.service import Service
 from tests.sync.world import World, day, sale
 
-CONFIGS = {"hib_account": "alpha", "hib_login": "ops@example.org", "hib_key": "hiboutik-key-alpha"}
-
-
-class Both:
-    """A world whose only shop comes by webhook, and the receiver; ShopiMind is driven through its controls."""
-
-    def __init__(self, world: World, service: Service) -> None:
-        self.world, self.service = world, service
-        self.crm = world.sandbox.crm_url
-
-    def drive(self, event: str, **more: Any) -> dict[str, Any]:
-        """What became of a step of the lifecycle."""
-        done = httpx.post(f"{self.crm}/_sandbox/lifecycle/alpha", json={"event": event, **more}, timeout=20)
-        assert done.status_code == 200, done.text
-        answered: dict[str, Any] = done.json()
-        return answered
-
-    def step(self, event: str, **more: Any) -> None:
-        """A step that has to succeed at the first try."""
-        answered = self.drive(event, **more)
-        assert (answered["accepted"], answered["attempts"]) == (True, 1), answered
-
-
-Start = Callable[..., Both]
-
-
-@pytest.fixture
-def start(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    services: list[Service] = []
-
-    def begin(shops: Callable[[World], list[dict[str, Any]]] | None = None, **receive: Any) -> Both:
-        world = make_world()
-        world.env[KEYS_VARIABLE] = world.state.get(KEYS_VARIABLE) or Fernet.generate_key().decode()
-        for variable, value in {"CONNECTOR_HOME": str(world.home), **world.state, **world.env}.items():
-            monkeypatch.setenv(variable, value)
-        listed = shops(world) if shops else None
-        write_configuration(world.shops_file, listed, **receive)
-        document = yaml.safe_load(world.shops_file.read_text())
-        template = document["receive"]["installed_shops"]
-        template["shopimind_url"] = world.sandbox.crm_url
-        template["pos"]["base_url"] = world.sandbox.till_url + "/{account}/api"
-        world.shops_file.write_text(yaml.safe_dump(document))
-        service = Service(world.shops_file)
-        service.__enter__()
-        services.append(service)
-        both = Both(world, service)
-        httpx.post(f"{both.crm}/_sandbox/webhooks", json={"url": service.url, "secret": SECRET}).raise_for_status()
-        return both
-
-    yield begin
-    for service in services:
-        service.__exit__()
+__all__ = ["start"]
 
 
 def calls(world: World) -> tuple[int, int]:
@@ -78,6 +26,7 @@ def calls(world: World) -> tuple[int, int]:
     return len(world.till_calls()), len(api)
 
 
+@pytest.mark.also_shared
 def test_installed_activated_synced_deactivated_activated_again_and_nothing_is_missing_or_doubled(start: Start) -> None:
     both = start()
     world = both.world
@@ -92,6 +41,8 @@ def test_installed_activated_synced_deactivated_activated_again_and_nothing_is_m
     orders = {item["order_id"] for item in world.held("orders")}
     assert orders
     assert all(order.startswith("pos1_") for order in orders)
+    began = Installation(both.service.state.db, "alpha").first_day(date.max, dry=True)
+    assert began == datetime.now(UTC).date() - timedelta(days=HISTORY_DAYS)
 
     both.step("deactivate")
     world.till().put_sale(sale(601, day(0), customer=102))
@@ -156,14 +107,13 @@ def stored(service: Service) -> dict[str, int]:
 
 
 def purged(service: Service) -> bool:
-    import time
-
     deadline = time.monotonic() + 20
     while service.installations["inst_alpha"].to_purge and time.monotonic() < deadline:
         time.sleep(0.05)
     return not service.installations["inst_alpha"].to_purge
 
 
+@pytest.mark.also_shared
 def test_uninstalling_purges_the_token_and_what_is_stored_of_the_shop(start: Start) -> None:
     both = start()
     both.step("install", configs=CONFIGS)

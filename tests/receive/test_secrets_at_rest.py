@@ -15,7 +15,7 @@ from connector.state.errors import StateError, StateMistake
 from connector.state.sealing import KEYS_VARIABLE
 from connector.state.tables import metadata
 from tests.receive.conftest import MakeService
-from tests.receive.service import KEY, TOKEN, Service
+from tests.receive.service import KEY, TOKEN, Service, installed_shops
 
 
 def everything(service: Service) -> str:
@@ -25,12 +25,15 @@ def everything(service: Service) -> str:
 
 
 @pytest.mark.also_shared
-def test_nothing_secret_is_readable_in_the_database(service: Service, receiving_state: Path) -> None:
+def test_nothing_secret_is_readable_in_the_database(make_service: MakeService, receiving_state: Path) -> None:
+    service = make_service(installed_shops=installed_shops({"webhook_secret": "generate"}))
     service.install()
+    generated = service.installations["inst_alpha"].webhook_secret
+    assert generated is not None
     rows = everything(service)
     assert "inst_alpha" in rows
     files = b"".join(path.read_bytes() for path in receiving_state.rglob("*") if path.is_file())
-    for secret in (TOKEN, KEY):
+    for secret in (TOKEN, KEY, generated):
         assert secret not in rows
         assert secret.encode() not in files
 
@@ -45,10 +48,14 @@ def test_without_a_key_of_its_own_the_service_does_not_start(service: Service, m
         monkeypatch.setenv(KEYS_VARIABLE, "x")
 
 
-def test_after_a_start_under_both_keys_the_old_one_can_go(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_start_under_both_keys_the_old_one_can_go(
+    make_service: MakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import os
 
+    service = make_service(installed_shops=installed_shops({"webhook_secret": "generate"}))
     service.install()
+    generated = service.installations["inst_alpha"].webhook_secret
     old, new = os.environ[KEYS_VARIABLE], Fernet.generate_key().decode()
     file = service.receiver.file
     monkeypatch.setenv(KEYS_VARIABLE, f"{new},{old}")
@@ -60,6 +67,8 @@ def test_after_a_start_under_both_keys_the_old_one_can_go(service: Service, monk
     (shop,) = known_shops(file)
     assert shop.shopimind.access_token is not None
     assert shop.shopimind.access_token.get_secret_value() == TOKEN
+    assert shop.pos.webhook_secret is not None
+    assert shop.pos.webhook_secret.get_secret_value() == generated
     monkeypatch.setenv(KEYS_VARIABLE, old)
     with pytest.raises(StateError, match=r"inst_alpha cannot be opened .*still there.*CONNECTOR_KEYS"):
         known_shops(file)

@@ -18,7 +18,8 @@ import pytest
 from connector.shop_run import State
 from connector.state.sealing import KEYS_VARIABLE
 from connector.state.webhook_installations import WebhookInstallations
-from tests.receive.service import SECRET, TOKEN, signed, write_configuration
+from tests.receive.conftest import MakeService
+from tests.receive.service import SECRET, TOKEN, installed_shops, signed, write_configuration
 
 ROOT = Path(__file__).parents[2]
 # The service, but the first webhook that was carried out is the process's last act: nothing is answered.
@@ -91,3 +92,19 @@ def test_a_webhook_whose_answer_was_lost_to_kill_9_is_stored_and_its_retry_succe
     assert "inst_alpha" in err
     for secret in (TOKEN, SECRET, os.environ[KEYS_VARIABLE]):
         assert secret not in err
+
+
+def test_shops_installed_before_their_tills_were_to_push_get_their_secret_at_the_next_start(
+    make_service: MakeService, tmp_path: Path, start: Start
+) -> None:
+    service = make_service()
+    service.install()
+    assert service.installations["inst_alpha"].webhook_secret is None
+
+    template = installed_shops({"webhook_secret": "generate"})
+    write_configuration(tmp_path / "shops.yaml", installed_shops=template)
+    _, address = start()
+
+    secret = service.installations["inst_alpha"].webhook_secret
+    assert secret is not None
+    assert httpx.post(f"{address}/pos/alpha/{secret}", data={"sale_id": "601"}).status_code == 200

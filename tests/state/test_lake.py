@@ -243,6 +243,24 @@ def test_what_another_worker_writes_and_deletes_is_seen_at_once(
     assert not lake.exists("maison-lea", "pos_sales", "2026-11-01")
 
 
+def test_a_day_costs_one_request_to_write_and_one_to_read_or_to_find_missing(
+    bucket: str, tmp_path: Path, object_storage: ObjectStorage
+) -> None:
+    lake = open_lake(tmp_path)
+    lake.write("maison-lea", "pos_sales", "2026-10-31", [table(1)], SCHEMA)  # the first one looks for the credentials
+    place = f"/{bucket}/some/where/maison-lea/pos_sales"
+    with object_storage.watched() as requests:
+        lake.write("maison-lea", "pos_sales", "2026-11-01", [table(1)], SCHEMA)
+        assert ids(lake, "pos_sales", "2026-11-01") == [1]
+        with pytest.raises(LakeMissing):
+            lake.read("maison-lea", "pos_sales", "2026-11-02")
+    assert requests == [
+        f"PUT {place}/2026-11-01.parquet",
+        f"GET {place}/2026-11-01.parquet",
+        f"GET {place}/2026-11-02.parquet",
+    ]
+
+
 def test_a_bucket_that_is_not_there_is_an_error_and_not_an_absent_file(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,7 +270,12 @@ def test_a_bucket_that_is_not_there_is_an_error_and_not_an_absent_file(
     def write() -> None:
         lake.write("maison-lea", "products", None, [table(1)], SCHEMA)
 
-    for use in (write, lambda: lake.read("maison-lea", "products"), lambda: lake.exists("maison-lea", "products")):
+    for use in (
+        write,
+        lambda: lake.read("maison-lea", "products"),
+        lambda: lake.read("maison-lea", "pos_sales", "2026-11-01"),
+        lambda: lake.exists("maison-lea", "products"),
+    ):
         with pytest.raises(StateError, match=r"no-such-bucket.*bucket does not exist.*CONNECTOR_LAKE") as caught:
             use()
         assert not isinstance(caught.value, LakeMissing)

@@ -98,7 +98,7 @@ def test_without_a_first_day_it_is_365_days_ago_at_the_first_sync(make_world: Ma
     world = make_world([till_account(stores=STORES[:1])])
     world.configure(lambda shops: shops[0].pop("first_day"))
     world.sync("--only", "orders", ago_days=1)
-    first, last = datetime.now(UTC).date() - timedelta(366), day(1)
+    first, last = datetime.now(UTC).date() - timedelta(366), day(1)  # the first by UTC, before a time zone is known
     months = [call.removeprefix("reports/turnover/1/") for call in world.till_calls() if "turnover" in call]
     told = {each for each in day_range(first, last) if each[:7].replace("-", "/") in months}
     empty = told - {day(ago).isoformat() for ago in range(6)}

@@ -1,0 +1,121 @@
+"""With `erase_deleted`, a customer who was deleted at the till is erased: once its list and his page lack him, and only then."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from connector.sandbox.fault_plan import FaultPlan, status_fault
+from connector.webhooks import webhook_path
+from tests.erasure.conftest import SECRET, SOON, Telling
+from tests.erasure.test_erasure import EMAIL, NAME, named
+from tests.sync.world import day, sale
+
+
+@pytest.mark.parametrize("answer", ["404", "empty"])
+def test_who_was_deleted_is_erased_by_the_next_sync_and_does_not_come_back(telling: Telling, answer: str) -> None:
+    world = telling.world
+    world.sandbox.till.switches.unknown_id = answer
+    telling.delete_at_the_till(101)
+    ran = telling.sync()
+    assert (ran.code, ran.shop()["status"]) == (0, "delivered"), ran.err
+    assert named(world) == []
+    assert EMAIL not in ran.out + ran.err
+    assert telling.told() == set()
+
+    world.record()
+    assert telling.sync().code == 0
+    assert not [call for call in world.till_calls() if call.startswith("customer/")]
+    assert named(world) == []
+
+
+def test_who_was_changed_stays_and_is_not_asked_for(telling: Telling) -> None:
+    telling.change_at_the_till(101)
+    telling.world.record()
+    assert telling.sync().code == 0
+    assert NAME in telling.world.held_by_id("customers", "customer_id")
+    assert not [call for call in telling.world.till_calls() if call.startswith("customer/")]
+    assert telling.told() == set()
+
+
+def test_who_has_become_part_of_another_customer_is_not_erased(telling: Telling) -> None:
+    world = telling.world
+    orders = world.held_by_id("orders", "order_id")
+    for number, ago in ((501, 5), (504, 4)):
+        world.till().put_sale(sale(number, day(ago), customer=102))
+    telling.delete_at_the_till(101)
+    ran = telling.sync()
+    assert ran.code == 0
+    assert set(world.held_by_id("orders", "order_id")) == set(orders)
+    assert NAME in world.held_by_id("customers", "customer_id")
+    assert telling.told() == set()
+    assert "looks like a merge" in ran.err
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_who_could_not_be_asked_for_waits_for_the_next_sync(telling: Telling, status: int) -> None:
+    world = telling.world
+    telling.delete_at_the_till(101)
+    world.sandbox.till_server.faults = FaultPlan([status_fault(status, path="/customer/101")])
+    ran = telling.sync()
+    assert ran.code == 1
+    assert "may have been deleted" in ran.shop()["message"]
+    assert telling.told() == {101}
+    assert NAME in world.held_by_id("customers", "customer_id")
+
+    world.sandbox.till_server.faults = FaultPlan()
+    assert telling.sync().code == 0
+    assert named(world) == []
+
+
+def test_without_an_answer_of_shopimind_he_waits_for_the_next_sync(telling: Telling) -> None:
+    world = telling.world
+    telling.delete_at_the_till(101)
+    world.sandbox.crm_server.faults = FaultPlan([status_fault(503, method="DELETE", path="/customers/")])
+    ran = telling.sync()
+    assert ran.code == 1
+    assert "whom the till has deleted" in ran.shop()["message"]
+    assert telling.told() == {101}
+
+    world.sandbox.crm_server.faults = FaultPlan()
+    assert telling.sync().code == 0
+    assert named(world) == []
+
+
+def test_a_list_of_nobody_erases_nobody(telling: Telling) -> None:
+    world = telling.world
+    telling.delete_at_the_till(101)
+    for row in world.till().rows("customers"):
+        world.till().delete("customers", row["customers_id"])
+    telling.sync()
+    assert NAME in world.held_by_id("customers", "customer_id")
+    assert telling.told() == {101}
+
+
+def test_who_is_missing_without_a_word_of_the_till_is_not_erased(telling: Telling) -> None:
+    world = telling.world
+    world.till().delete("customers", 101)
+    assert telling.sync().code == 0
+    assert NAME in world.held_by_id("customers", "customer_id")
+
+
+def test_the_command_settles_what_the_till_told(telling: Telling) -> None:
+    telling.delete_at_the_till(101)
+    assert telling.world.run("erase", "--shop", "alpha", "--customer", "101", "--json", ago_days=SOON).code == 0
+    assert telling.told() == set()
+
+
+def test_the_till_is_asked_to_tell_of_customers_only_with_the_setting(telling: Telling) -> None:
+    world = telling.world
+    assert {each["webhook_action"] for each in world.till().rows("webhooks")} == {"sale", "customer"}
+    world.configure(lambda shops: shops[0]["pos"].pop("erase_deleted"))
+    argv = ("register", "--url", telling.receiver.url, "--json", "--shops", str(world.shops_file))
+    assert world.run("webhooks", *argv).shop()["removed"] == 1
+    assert {each["webhook_action"] for each in world.till().rows("webhooks")} == {"sale"}
+
+
+@pytest.mark.parametrize("form", [{"product_id": 11}, {"sale_id": 7, "customer_id": 101}, {"customer_id": "x"}, {}])
+def test_of_other_messages_no_customer_is_kept(telling: Telling, form: dict[str, object]) -> None:
+    answer = httpx.post(telling.receiver.url + webhook_path("alpha", SECRET), data=form)
+    assert answer.status_code == 200
+    assert telling.told() == set()
