@@ -44,7 +44,9 @@ _IMPORTED_LATE = ("dagster._core.storage.base_storage", "httpcore", "pandas")
 
 def prepare() -> None:
     """Starts the process from which every shop's is forked; it imports Dagster and the assets once, for all of them."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["assets.launch", "connector.cli", *_IMPORTED_LATE])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(
+        ["assets.launch", "connector.cli", *_IMPORTED_LATE]
+    )
     forkserver.ensure_running()
 
 
