@@ -37,9 +37,16 @@ class _Running:
     reason: str | None = None  # why there is no result, if the process could tell
 
 
+# What every shop's process would import by itself, later: Dagster's storages, the HTTP client, and pandas, which Arrow
+# imports with the first table where somebody has installed it. What is not installed is left out.
+_IMPORTED_LATE = ("dagster._core.storage.base_storage", "httpcore", "pandas")
+
+
 def prepare() -> None:
     """Starts the process from which every shop's is forked; it imports Dagster and the assets once, for all of them."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["assets.launch", "connector.cli"])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(
+        ["assets.launch", "connector.cli", *_IMPORTED_LATE]
+    )
     forkserver.ensure_running()
 
 

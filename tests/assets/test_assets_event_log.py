@@ -87,6 +87,18 @@ def test_each_goes_on_where_the_other_stopped(writing: str, reading: str) -> Non
             assert numbers(each) == list(range(number + 1))
 
 
+def test_a_write_does_not_wait_for_the_disk_and_a_power_failure_damages_nothing() -> None:
+    with instance(OURS) as ours:
+        report(ours, 0)
+        log = ours.event_log_storage
+        assert isinstance(log, OpenSqliteEventLog)
+        with log.index_connection() as connection:
+            settings = [
+                connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("synchronous", "journal_mode")
+            ]
+    assert settings == [1, "wal"]  # NORMAL: never damaged in this mode; the last events may be lost with the power
+
+
 # --- at the same time ----------------------------------------------------------------------------------------------
 
 

@@ -8,11 +8,12 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from tests.bench import calls, definitions, first_load, memory, scale, throughput, unchanged
+from tests.bench import calls, definitions, first_load, late, memory, month, nightly, scale, throughput, unchanged
 
 
 def throughput_lines() -> Iterator[str]:
@@ -85,6 +86,63 @@ def scale_lines(last_days: dict[str, date]) -> Iterator[str]:
         yield f"- {place}: {share:.0%}"
 
 
+def month_lines() -> Iterator[str]:
+    yield "| shop | " + " | ".join(month.COUNTED) + " | calls a month | of the quota |"
+    yield "|---" * (len(month.COUNTED) + 3) + "|"
+    for row in month.measure():
+        size, kinds = row["size"], " | ".join(f"{row['calls'][kind]:,}" for kind in month.COUNTED)
+        stores = f"{size.stores} store{'s' * (size.stores > 1)}"
+        shop = f"{stores}, {size.customers:,} customers, {size.products:,} products"
+        yield f"| {shop} | {kinds} | {row['calls'].total():,} | {row['share']:.1%} |"
+
+
+def nightly_lines(shops: int) -> Iterator[str]:
+    yield "| answers after | shops | seconds | a shop | CPU seconds of ours, a shop | calls a shop, till and ShopiMind |"
+    yield "|---|---|---|---|---|---|"
+    for row in nightly.measure(shops):
+        times = f"{row['seconds']:.1f} | {row['seconds'] / shops:.2f} | {row['cpu'] / shops:.2f}"
+        yield f"| {row['latency'] * 1000:.0f} ms | {shops} | {times} | {row['calls']:.0f} |"
+
+
+def late_lines() -> Iterator[str]:
+    found = late.measure()
+    rules = {each: found.rule(each) for each in found.changes}
+    spent = sum((night.calls for night in found.nights), Counter[str]())
+    store_months = late.STORES * len(found.nights) / 30
+    yield (
+        f"{found.sales:,} sales of {late.STORES} stores from {late.FIRST} to {late.LAST}; {len(found.nights)} nights. "
+        f"{found.in_time} sales were changed before they were first read, and {len(rules)} afterwards:\n"
+    )
+    kinds = " | ".join(late.KINDS)
+    yield f"| found by | changes | share | {kinds} | days from change to delivery: median | 90 % | most |"
+    yield "|---|---|---|" + "---|" * (len(late.KINDS) + 3)
+    for rule in (*late.RULES, late.NEVER):
+        those = [each for each, by in rules.items() if by == rule]
+        per_kind = " | ".join(str(sum(each.kind == kind for each in those)) for kind in late.KINDS)
+        days = sorted(late_by for each in those if (late_by := found.days_late(each)) is not None)
+        times = (
+            [f"{days[int(share * (len(days) - 1))]:.1f}" for share in (0.5, 0.9, 1)]
+            if days and rule != late.NEVER
+            else "---"
+        )
+        yield f"| {rule} | {len(those)} | {len(those) / len(rules):.0%} | {per_kind} | {' | '.join(times)} |"
+    missed = [each for each, by in rules.items() if by == late.NEVER]
+    customers = sum(each.kind == "customer" for each in missed)
+    over = sum(each.kind != "customer" and not found.is_compared(each) for each in missed)
+    yield (
+        f"\nNot found: {customers} in which only the customer changed, {over} after the month's last comparison, "
+        f"{len(missed) - customers - over} others."
+    )
+    yield "\n| calls for | in all | per store and month |"
+    yield "|---|---|---|"
+    for purpose, number in spent.most_common():
+        yield f"| {purpose} | {number:,} | {number / store_months:.1f} |"
+    yield "\n| a look-back of so many days alone | " + " | ".join(map(str, late.LOOK_BACKS)) + " |"
+    yield "|---" * (len(late.LOOK_BACKS) + 1) + "|"
+    shares = (found.caught_within(days) / len(rules) for days in late.LOOK_BACKS)
+    yield "| would have found | " + " | ".join(f"{share:.0%}" for share in shares) + " |"
+
+
 PARTS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "throughput": ("Records per second", throughput_lines),
     "memory": ("Memory of a first sync", memory_lines),
@@ -94,19 +152,29 @@ PARTS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
 }
 SCALE = "scale"  # takes most of an hour; `make bench-scale`
 FIRST_LOAD = "first_load"  # takes 15 to 20 minutes, so it is only measured when it is named
+MONTH = "month"  # the same: about ten minutes
+LATE = "late"  # the same: two to three minutes
+NIGHTLY = "nightly"  # the same
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (these by default); {FIRST_LOAD}, {SCALE}"
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"{', '.join(PARTS)} (these by default); {MONTH}, {LATE}, {NIGHTLY}, {FIRST_LOAD}, {SCALE}",
     )
     sizes = f"the sizes of {FIRST_LOAD}, default {' '.join(map(str, first_load.SIZES))}"
     parser.add_argument("--until", type=date.fromisoformat, help=f"one last day for {SCALE} in place of its two")
     parser.add_argument("--records", nargs="+", type=int, metavar="N", default=first_load.SIZES, help=sizes)
+    parser.add_argument("--shops", type=int, metavar="N", default=nightly.SHOPS, help=f"how many for {NIGHTLY}")
     options = parser.parse_args()
     parts = PARTS | {FIRST_LOAD: ("The first load of a large account", lambda: first_load_lines(options.records))}
     sizes_of_scale = {f"until {options.until}": options.until} if options.until else scale.SIZES
+    parts[MONTH] = ("The calls of a month of nightly syncs", month_lines)
+    parts[LATE] = ("Sales that change late", late_lines)
+    parts[NIGHTLY] = ("A night over many shops, nothing changed", lambda: nightly_lines(options.shops))
     parts[SCALE] = ("A year of 457 stores", lambda: scale_lines(sizes_of_scale))
     chosen = options.parts or list(PARTS)
     if unknown := set(chosen) - set(parts):

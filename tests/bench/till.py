@@ -20,7 +20,7 @@ _LINES = (1, 1, 2, 2, 2, 2, 3, 3, 4, 5)  # 2.5 on average
 
 @dataclass(frozen=True)
 class GeneratedBooks:
-    """`connector.sandbox.accounts.Books` of `stores` stores with about `per_day` sales each on each of `days` days."""
+    """`connector.sandbox.accounts.Books` of `stores` stores with about `per_day` sales each on `days` days from `begin` on."""
 
     days: int
     per_day: int = 100
@@ -28,6 +28,7 @@ class GeneratedBooks:
     customers: int = 1_000
     products: int = 400
     anonymous: float = 0.0  # share of the sales without a customer
+    begin: date = FIRST_DAY
 
     def keys(self, kind: str) -> Sequence[Key]:
         numbers = {"stores": self.stores, "customers": self.customers, "products": self.products}
@@ -54,10 +55,10 @@ class GeneratedBooks:
         number, store = divmod(block, self.stores)
         if not 0 <= number < self.days or place >= self._count(block):
             return None
-        return self._sale(block, place, store + 1, FIRST_DAY + timedelta(days=number))
+        return self._sale(block, place, store + 1, self.begin + timedelta(days=number))
 
     def sales_of_day(self, store_id: int, day: date, dated_by: str) -> Iterable[Row]:
-        number = (day - FIRST_DAY).days
+        number = (day - self.begin).days
         if not 0 <= number < self.days:
             return []
         block = number * self.stores + store_id - 1
@@ -73,7 +74,7 @@ class GeneratedBooks:
         return []
 
     def first_closed_sale(self, store_id: int) -> Row | None:
-        return self._sale(store_id - 1, 0, store_id, FIRST_DAY)
+        return self._sale(store_id - 1, 0, store_id, self.begin)
 
     def last_ids(self) -> tuple[int, int]:
         last = self.days * self.stores * 2 * self.per_day
@@ -103,7 +104,7 @@ def account(name: str, books: GeneratedBooks) -> TillAccount:
     """The books as an account that the sandbox can serve."""
     return TillAccount(
         account=name, login="ops@example.org", api_key="bench-key", oauth_token="bench-token", label=name.capitalize(),
-        lang="fr", country="FR", prefix="b_", offset=500_000_000, first_day=FIRST_DAY, books=books,
+        lang="fr", country="FR", prefix="b_", offset=500_000_000, first_day=books.begin, books=books,
     )  # fmt: skip
 
 

@@ -188,3 +188,37 @@ def test_what_is_kept_is_that_of_the_month_that_has_begun_meanwhile(db, clock) -
         counter.spend()
     with pytest.raises(QuotaReached, match="The last 2 calls"):
         counter.keep_reserve()
+
+
+def test_history_may_take_what_is_neither_used_nor_kept_and_nothing_while_the_till_says_stop(db, clock) -> None:
+    clock.set("2026-11-16T12:00")  # 15 of 30 days to come: a tenth of the month is kept for them
+    counter = MonthlyCalls(db, "maison-lea", monthly_calls=100, calls_for_others=20, clock=clock)
+    assert (counter.left_for_history(), counter.history_of_a_month()) == (70, 60)
+    for _ in range(69):
+        counter.spend()
+    assert counter.left_for_history() == 1
+    counter.spend()
+    counter.spend()
+    assert counter.left_for_history() == 0
+
+    fresh = MonthlyCalls(db, "other", monthly_calls=100, clock=clock)
+    fresh.spend()
+    fresh.stop()
+    assert fresh.left_for_history() == 0
+
+
+def test_an_earlier_month_is_told_as_it_ended_and_when_its_first_call_was(db, clock) -> None:
+    clock.set("2026-10-07T09:00")
+    counter = MonthlyCalls(db, "maison-lea", monthly_calls=100, clock=clock)
+    first = int(clock())
+    counter.spend()
+    clock.set("2026-10-31T09:00")
+    with counter.for_history():
+        counter.spend()
+    clock.set("2026-11-02T09:00")
+    counter.spend()
+
+    before, now = counter.usage_in("2026-10"), counter.usage()
+    assert (before.used, before.history, before.since) == (2, 1, first)
+    assert (now.used, now.history, now.since) == (1, 0, int(clock()))
+    assert counter.usage_in("2026-09") == Quota("2026-09", 0, 100)

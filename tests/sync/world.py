@@ -319,9 +319,9 @@ class World:
         """`connector plan --json`."""
         return self.run("plan", "--json", "--shops", str(self.shops_file), *argv, ago_days=ago_days)
 
-    def status(self, *argv: str) -> Ran:
+    def status(self, *argv: str, ago_days: float = 0) -> Ran:
         """`connector status --json`."""
-        return self.run("status", "--json", "--shops", str(self.shops_file), *argv)
+        return self.run("status", "--json", "--shops", str(self.shops_file), *argv, ago_days=ago_days)
 
     def refused(self, *argv: str) -> Ran:
         """`connector refused ... --json`."""
