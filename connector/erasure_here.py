@@ -76,7 +76,7 @@ def erase_rows(run: ShopRun, person: Person) -> tuple[dict[str, int], int]:
     """Tombstone and database, in one transaction: what was removed, and since when (epoch seconds) he is erased."""
     at = int(run.clock())
     messages, open_again = _pushed(run, person)
-    with run.state.db.begin() as connection:
+    with run.state.db.begin(durable=True) as connection:  # the receipt says so
         since = run.tombstones.add(connection, person.customer_id, at)
         removed = {
             "ledger": _from_ledger(run, connection, person),

@@ -188,7 +188,7 @@ class Outbox:
         Raises `StateError` when the key that sealed it is not there; then it stays as it was.
         """
         table = event_outbox
-        with self._db.begin() as connection:
+        with self._db.begin(durable=True) as connection:  # a mark that is lost would trigger it twice
             sealed = connection.execute(
                 select(table.c.payload).where(self._one(row), table.c.state == row.state)
             ).scalar()

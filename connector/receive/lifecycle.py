@@ -83,7 +83,7 @@ class Lifecycle:
         installation_id = webhook.text("installation_id") or webhook.text("id_shop_integration")
         if installation_id is None or not _ID.fullmatch(installation_id):
             raise Unprocessable("missing_installation_id")
-        with self._db.begin() as connection:
+        with self._db.begin(durable=True) as connection:  # a token is sent once
             self._installations.lock(connection)
             self._installations.forget_webhooks(connection, int(self._clock()) - 2 * (TOLERANCE + FUTURE))
             if not self._installations.claim(connection, installation_id, webhook.signature, webhook.timestamp):
@@ -102,7 +102,7 @@ class Lifecycle:
         if template is None or template.pos.webhook_secret is None:
             return
         of_the_file = {shop.installation_id for shop in self._configuration.shops if shop.installation_id}
-        with self._db.begin() as connection:
+        with self._db.begin(durable=True) as connection:
             self._installations.lock(connection)
             self._installations.give_webhook_secrets(connection, new_webhook_secret, but=of_the_file)
 

@@ -20,7 +20,7 @@ class ChangedCustomers:
     def put(self, customer_id: int) -> None:
         """Keeps that the till told of him. Raises `StateError` when it could not be kept."""
         row = {"shop": self._shop, "customer_id": customer_id, "told_at": int(self._clock())}
-        with self._db.begin() as connection:
+        with self._db.begin(durable=True) as connection:
             upsert(connection, table, [row])
 
     def told_before(self, at: int) -> dict[int, int]:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -39,20 +39,21 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._readers = engine.execution_options(connector_reads=True)
+        self._durable = engine.execution_options(connector_durable=True)
         # SQLite has one writer at a time anyway; threads of this process queue here instead of polling its lock.
         self._writer = threading.RLock() if engine.dialect.name == "sqlite" else None
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self, *, durable: bool = False) -> Iterator[Connection]:
         """A transaction that may write: kept when the block ends, undone when it raises.
 
-        Waits up to 30 s for other writers. Raises `StateError` when the database is locked, full, damaged or away.
+        A power failure may take the last ones away, which a later run then makes up for, as nothing is damaged and an
+        earlier one is never missing where a later one is there. A `durable` one waits for the disk: for what cannot be
+        had again, or must not be done twice. Waits up to 30 s for other writers. Raises `StateError` when the database is
+        locked, full, damaged or away.
         """
-        if self._writer is None:
-            with self._spoken(), self.engine.begin() as connection:
-                yield connection
-            return
-        with self._writer, self._spoken(), self.engine.begin() as connection:
+        engine = self._durable if durable else self.engine
+        with self._writer or nullcontext(), self._spoken(), engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -208,7 +209,6 @@ def _make_private(file: Path) -> None:
 def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
     assert isinstance(connection, sqlite3.Connection)
     connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where the driver guesses
-    connection.execute("PRAGMA synchronous = NORMAL")
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
@@ -222,9 +222,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("connector_reads")
+    options = connection.get_execution_options()
+    if options.get("connector_reads"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('connector_durable') else 'NORMAL'}")
     # A write lock taken later, at the first write, fails at once instead of waiting when somebody else wrote meanwhile.
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _postgresql(address: URL) -> Engine:

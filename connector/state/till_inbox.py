@@ -48,7 +48,7 @@ class TillInbox:
             "received_at": int(now),
             "tries": 0,
         }
-        with self._db.begin() as connection:
+        with self._db.begin(durable=True) as connection:
             connection.execute(insert(till_inbox).values(row))
 
     def is_due(self) -> bool:

@@ -49,7 +49,7 @@ class VariationNumbers:
         if self._dry:
             return
         rows = [{"shop": self._shop, "product_id": p, "size_id": s, "number": known[p, s]} for p, s in new]
-        with self._db.begin() as connection:
+        with self._db.begin(durable=True) as connection:  # ShopiMind knows them by these numbers from now on
             upsert(connection, variations, rows, update=())
 
     def _known(self) -> dict[tuple[int, int], int]:
