@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import event, text
+from sqlalchemy import event, insert, text
 
+from connector.delivery.outbox import Outbox, State, Waiting
 from connector.state.changed_customers import ChangedCustomers
 from connector.state.database import Database, open_database
 from connector.state.home import HOME_VARIABLE
 from connector.state.sealing import KEYS_VARIABLE, Sealer
+from connector.state.tables import event_outbox
 from connector.state.till_inbox import TillInbox
 from connector.state.variations import VariationNumbers
 from tests.receive.service import Service, write_configuration
@@ -66,6 +70,19 @@ def test_what_cannot_be_had_again_is_on_disk(on_disk: Database, tmp_path: Path, 
     with writes(on_disk) as found:
         act(on_disk, Sealer(tmp_path))
     assert found[-1] == "FULL"
+
+
+def test_a_trigger_is_on_disk_as_begun_before_it_goes(on_disk: Database, tmp_path: Path) -> None:
+    sealer = Sealer(tmp_path)
+    waiting = Waiting("pos_purchase", 501, 101, 1_700_000_000, State.WAITING, None)
+    row = {"shop": "alpha", "payload": sealer.seal(b"{}"), "tries": 0, "at": 0, "run_id": "run", **asdict(waiting)}
+    with on_disk.begin() as connection:
+        connection.execute(insert(event_outbox).values(row))
+    shop: Any = SimpleNamespace(key="alpha", events=())
+    outbox = Outbox(on_disk, shop, sealer, started=0, is_news=lambda store_id, day: True, store_names=dict)
+    with writes(on_disk) as found:
+        assert outbox.claim(waiting, run_id="run", at=1) == {}
+    assert found == ["FULL"]
 
 
 def test_a_webhook_is_on_disk_when_it_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
