@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -29,6 +28,7 @@ from connector.cli_frame import (
 )
 from connector.cli_receive import receive
 from connector.cli_refused import refused_app
+from connector.cli_sandbox import demo, sandbox
 from connector.cli_webhooks import webhooks_app
 from connector.config import Shop
 from connector.delivery import entities
@@ -43,10 +43,6 @@ app = typer.Typer(
     "1 something failed and the next run tries it again, 4 stopped on purpose (quota reached, or the installation is "
     "not active), 3 delivered, but some rows are refused, 0 everything is delivered.",
 )
-app.add_typer(refused_app, name="refused")
-app.command("receive")(receive)
-app.command("erase")(erase)
-app.add_typer(webhooks_app, name="webhooks")
 
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 _TO_END = 8.0  # seconds from a signal to the end of the process, whatever server it waits for
@@ -208,88 +204,12 @@ def status(shops: ShopsFile = None, as_json: AsJson = False, shop: SomeShops = N
     carry_out(work, as_json, "show_status")
 
 
-@app.command()
-def sandbox(
-    shops: Annotated[Path, typer.Option("--shops", help="Where to write the configuration for it.")] = Path(
-        "shops.yaml"
-    ),
-    as_json: AsJson = False,
-    till_port: Annotated[int, typer.Option(help="Where the till listens; 0 takes a free one.")] = 8701,
-    crm_port: Annotated[int, typer.Option(help="Where ShopiMind listens; 0 takes a free one.")] = 8702,
-    latency: Annotated[float, typer.Option(help="Seconds before every answer.")] = 0.0,
-    faults: Annotated[str, typer.Option(help="Chances per answer, for example 503=0.05,reset_after=0.02,seed=7.")] = "",
-    dataset: Annotated[str, typer.Option(help="samples, or completejourney (the extra of that name).")] = "samples",
-) -> None:
-    """Plays both APIs on this machine until Ctrl-C, and writes a shops.yaml for them."""
-    from connector import console
-    from connector.sandbox.fault_plan import FaultPlan
-    from connector.sandbox.serve import Sandbox, run_forever
-    from connector.state.home import home
-
-    def ready(served: Sandbox) -> None:
-        said = {"till": served.till_url, "shopimind": served.crm_url, "shops": str(shops.absolute())}
-        if as_json:
-            console.print_json(said)
-            sys.stdout.flush()
-        else:
-            console.out.print(f"till: {said['till']}   ShopiMind: {said['shopimind']} (open it in a browser)")
-            console.out.print(f"configuration: {said['shops']}; Ctrl-C stops")
-
-    def work() -> tuple[dict[str, Any], int]:
-        from connector.demo import SAMPLES
-
-        options: dict[str, Any] = {"till_port": till_port, "crm_port": crm_port, "latency": latency}
-        try:
-            options["faults"] = FaultPlan.parse(faults) if faults else None
-        except ValueError as error:
-            raise Mistakes({"where": "--faults", "message": str(error)}) from None
-        options["accounts"] = _dataset(dataset)
-        _not_to_be_overwritten(shops)
-        try:
-            run_forever(home() / "sandbox" / dataset, SAMPLES, shops_yaml=shops, on_ready=ready, **options)
-        except OSError as error:
-            raise Mistakes(
-                {"where": "--till-port / --crm-port", "message": f"cannot listen: {error.strerror}"}
-            ) from None
-        return {}, 0
-
-    carry_out(work, False, "nothing")
-
-
-@app.command()
-def demo(
-    shops: Annotated[
-        Path | None,
-        typer.Option("--shops", help="Where to write its configuration; else in a folder of its own."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Delivers the sample shops into a fresh sandbox, and compares what was read, noted and held."""
-
-    def work() -> tuple[dict[str, Any], int]:
-        from connector import console
-        from connector.demo import demonstrate
-        from connector.reconciliation_lines import summed
-
-        if shops is not None:
-            _not_to_be_overwritten(shops)
-        with console.progress(["maison-lea", "atelier-noa"]) as watch:
-            done = demonstrate(watch, lambda text: console.err.print(text), shops)
-        code = 0 if done.agrees else 1
-        if not as_json:
-            for report in done.document["shops"]:
-                console.show_reconciliation(done.reconciled[report["shop"]])
-                for message in filter(None, (report["message"], done.reconciled[report["shop"]]["message"])):
-                    console.out.print(message, markup=False)
-            said = "everything agrees" if done.agrees else "the counts do NOT agree"
-            console.out.print(f"{said}; to look around (the sandbox is gone, its state is not):")
-            we = sys.argv[0] if Path(sys.argv[0]).name == "connector" else "python -m connector"
-            command = f"CONNECTOR_HOME={done.folder} {we} status --shops {done.shops_file}"
-            console.out.print(f"  {command}", soft_wrap=True)
-        lines = {shop: summed(found["lines"]) for shop, found in done.reconciled.items()}
-        return {**done.document, "ok": done.agrees, "exit_code": code, "reconciliation": lines}, code
-
-    carry_out(work, as_json, None if as_json else "nothing")
+app.add_typer(refused_app, name="refused")
+app.command("erase")(erase)
+app.command("receive")(receive)
+app.add_typer(webhooks_app, name="webhooks")
+app.command("demo")(demo)
+app.command("sandbox")(sandbox)
 
 
 def main() -> None:
@@ -360,25 +280,3 @@ def _day(option: str, text: str | None) -> date | None:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise Mistakes({"where": option, "message": f"{text!r} is not a day: write YYYY-MM-DD"}) from None
-
-
-def _not_to_be_overwritten(file: Path) -> None:
-    """The sandbox writes only where no file is, or an empty one, or its own of an earlier time."""
-    text = file.read_text("utf-8", "replace") if file.exists() else ""
-    if text and not text.startswith("# Written by the sandbox"):
-        message = f"{file} was not written by the sandbox and is left alone; name another file"
-        raise Mistakes({"where": "--shops", "message": message})
-
-
-def _dataset(name: str) -> list[Any] | None:
-    """The accounts to serve; None for the samples."""
-    if name == "samples":
-        return None
-    if name != "completejourney":
-        raise Mistakes({"where": "--dataset", "message": f"{name!r} is not one of: samples, completejourney"})
-    try:
-        from connector.sandbox.completejourney import load_completejourney
-
-        return [load_completejourney()]
-    except (ImportError, RuntimeError) as error:
-        raise Mistakes({"where": "--dataset", "message": str(error)}) from None
