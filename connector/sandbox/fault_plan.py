@@ -110,6 +110,9 @@ class FaultPlan:
     latency: float = 0.0
 
     def __post_init__(self) -> None:
+        for name, chance in self.chances.items():
+            if not 0 <= chance <= 1:
+                raise ValueError(f"{name}={chance:g}: a chance is a number from 0 to 1")
         if unknown := set(self.chances) - set(PRESETS):
             raise ValueError(f"unknown faults {sorted(unknown)}; known are {', '.join(PRESETS)}")
         self._lock = threading.Lock()
@@ -129,8 +132,13 @@ class FaultPlan:
     @classmethod
     def parse(cls, text: str) -> FaultPlan:
         """A plan by chance from `503=0.05,reset_after=0.02,seed=7,latency=0.1`. Raises `ValueError`."""
-        values = dict(part.strip().split("=", 1) for part in text.split(",") if part.strip())
-        seed, latency = int(values.pop("seed", 0)), float(values.pop("latency", 0))
+        values: dict[str, str] = {}
+        for part in filter(None, map(str.strip, text.split(","))):
+            name, is_given, value = part.partition("=")
+            if not is_given or not re.fullmatch(r"\d+(\.\d+)?", value):
+                raise ValueError(f"{part!r} is not of the form 503=0.05")
+            values[name] = value
+        seed, latency = int(float(values.pop("seed", 0))), float(values.pop("latency", 0))
         return cls(chances={name: float(chance) for name, chance in values.items()}, seed=seed, latency=latency)
 
     def to_json(self) -> dict[str, Any]:
