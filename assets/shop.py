@@ -21,7 +21,7 @@ from connector.pos.protocol import QuotaReached
 from connector.shop_definitions import names_with_related
 from connector.shop_run import HISTORY_SLICE, ShopRun, State
 from connector.state.till_inbox import TillInbox
-from connector.state.way import GIVES_WAY_IN, ask_for_way, reads_history
+from connector.state.way import GIVES_WAY_IN, ask_for_way, backfills, reads_history
 from connector.window import country_zone, first_and_last_day
 
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -257,6 +257,10 @@ def _pushed(shop: Shop, job: Any) -> dg.SensorDefinition:
                 return dg.SkipReason(deferred)
             if missing := _missing(shop, state):
                 return dg.SkipReason(missing)
+            # No other run: each sale would end at once what a person started to have old days now.
+            if backfills(state.db, shop.key):
+                ask_for_way(state.db, shop.key)
+                return dg.SkipReason(f"{shop.key}: the run that reads history was asked to give way to pushed sales.")
         if context.instance.get_runs(dg.RunsFilter(tags={"shop": shop.key}, statuses=_UNDER_WAY), limit=1):
             return dg.SkipReason(f"{shop.key}: another run has not ended yet; pushed sales wait for the next tick.")
         today = datetime.now(country_zone(shop.country)).date()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from starlette.applications import Starlette
@@ -20,6 +19,7 @@ from starlette.routing import Route
 
 from connector.config import Configuration, Shop
 from connector.receive import health, signature, till_answers
+from connector.receive.budget import BUDGET, within_budget
 from connector.receive.lifecycle import Lifecycle, Unprocessable, Webhook
 from connector.receive.purge import Purger
 from connector.receive.rate import RateLimit
@@ -32,9 +32,6 @@ from connector.state.webhook_installations import WebhookInstallations
 log = logging.getLogger(__name__)
 
 WEBHOOK_LIMIT, QUESTION_LIMIT = 1024 * 1024, 64 * 1024  # bytes of a body
-BUDGET = 1.7  # seconds for an answer: the sender gives up after 2
-
-_Result = TypeVar("_Result")
 
 
 class Refused(Exception):
@@ -52,8 +49,9 @@ class Receiver:
     file: Path
     configuration: Configuration
     state: State
-    # of requests that are not believed, per address; of believed ones, per installation
+    # of requests that are not believed, per address, of tills per shop too; of believed ones, per installation
     unbelieved: RateLimit = field(default_factory=lambda: RateLimit(per_second=1, burst=30))
+    unbelieved_tills: RateLimit = field(default_factory=lambda: RateLimit(per_second=1, burst=30))
     believed: RateLimit = field(default_factory=lambda: RateLimit(per_second=2, burst=60))
 
     def __post_init__(self) -> None:
@@ -100,7 +98,7 @@ def create_app(receiver: Receiver) -> Starlette:
         _route("POST", "/webhook/test-connection", test_connection),
         _route("POST", "/webhook/remote-data/{resource}", remote_data),
         _route("GET", "/health", show_health),
-        *till_routes(receiver.find_shop, receiver.state),
+        *till_routes(receiver.find_shop, receiver.state, receiver.unbelieved_tills),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
@@ -132,11 +130,6 @@ def _route(method: str, path: str, handler: Callable[[Request, Receiver], Awaita
             return answer({"success": False, "error": "internal_error"}, 500)
 
     return Route(path, endpoint, methods=[method])
-
-
-async def within_budget(work: Callable[[], _Result]) -> _Result:
-    """The result of work in a thread. Raises `TimeoutError` after the budget; the work itself goes on to its end."""
-    return await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(run_in_threadpool(work))), BUDGET)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -7,15 +7,10 @@ As docs/operations.md recommends it: a code server per file, a workspace that na
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,12 +18,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.scheduler.instigation import ScheduleInstigatorData
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
-from dagster._grpc.client import DagsterGrpcClient
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from assets.instance import open_instance
@@ -37,12 +30,12 @@ from connector.config import SHOPS_VARIABLE
 from connector.sandbox.fault_plan import Fault, FaultPlan
 from connector.sandbox.serve import Sandbox
 from connector.state.home import HOME_VARIABLE
+from tests.assets.code_server import PATIENCE, code_server, wait_for
 from tests.conftest import NewState
 from tests.sync.world import till_account
 
 FINE = ("one", "two", "three", "four")
 LOCATIONS = {"north": ("hangs", "one", "two"), "south": ("spent", "three", "four")}
-PATIENCE = 200.0  # seconds, on a busy machine: every code server and every run imports Dagster
 
 
 @dataclass
@@ -114,34 +107,6 @@ def shop_files(folder: Path, sandbox: Sandbox) -> dict[str, Path]:
     for name, file in files.items():
         file.write_text(yaml.safe_dump({"shops": [shops[key] for key in LOCATIONS[name]]}), encoding="utf-8")
     return files
-
-
-@contextmanager
-def code_server(shops_file: Path) -> Iterator[int]:
-    """Its port, once it answers. Its runs end with it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "dagster", "code-server", "start", "-m", "assets.definitions"]
-    command += ["-h", "127.0.0.1", "-p", str(port), "--log-level", "error"]
-    environment = os.environ | {SHOPS_VARIABLE: str(shops_file)}
-    process = subprocess.Popen(command, env=environment, start_new_session=True)
-    try:
-        yield port
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_for(port: int) -> None:
-    client, deadline = DagsterGrpcClient(host="127.0.0.1", port=port), time.monotonic() + PATIENCE
-    while True:
-        try:
-            client.ping("are you there?")
-            return
-        except DagsterUserCodeUnreachableError:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
 
 
 def outcomes(fleet: Fleet) -> dict[str, str | None]:

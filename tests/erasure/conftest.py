@@ -11,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from connector.config import Shop, load_shops
+from connector.receive.rate import RateLimit
 from connector.receive.till import till_routes
 from connector.sandbox.serve import Server
 from connector.shop_run import State
@@ -65,7 +66,7 @@ def telling(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         monkeypatch.setenv(variable, value)
     state = State.open()
     shops: dict[str, Shop] = {shop.key: shop for shop in load_shops(world.shops_file)}
-    with Server(Starlette(routes=till_routes(shops.get, state)), "till") as receiver:
+    with Server(Starlette(routes=till_routes(shops.get, state, RateLimit(per_second=1, burst=30))), "till") as receiver:
         argv = ("register", "--url", receiver.url, "--json", "--shops", str(world.shops_file))
         assert world.run("webhooks", *argv).code == 0
         assert world.sync(ago_days=1 / 24).code == 0  # long enough ago for ShopiMind to list what it was sent

@@ -13,6 +13,7 @@ import yaml
 from starlette.applications import Starlette
 
 from connector.config import Shop
+from connector.receive.rate import RateLimit
 from connector.receive.till import till_routes
 from connector.sandbox.serve import Server
 from connector.shop_run import State
@@ -108,7 +109,9 @@ def unsynced(new_state: NewState) -> Iterator[Pushing]:
         file.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
         state = State.open()
         shops = {shop.key: shop for shop in world.shops}
-        with Server(Starlette(routes=till_routes(shops.get, state)), "till") as receiver:
+        with Server(
+            Starlette(routes=till_routes(shops.get, state, RateLimit(per_second=1, burst=30))), "till"
+        ) as receiver:
             made = Pushing(world, receiver, state)
             made.webhook()
             yield made

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import dagster as dg
 import pytest
 
 from assets.orphans import run_tags
+from connector import reading_pairs
 from connector.sandbox.fault_plan import FaultPlan, status_fault
+from connector.state.leases import Lease
+from connector.state.way import BACKFILL_LEASE, HISTORY_LEASE, backfills, way_is_asked
 from tests.assets.conftest import WEEK
 from tests.sync.world import STORES, day, line
 from tests.webhooks.conftest import Pushing
@@ -14,6 +21,13 @@ from tests.webhooks.conftest import Pushing
 
 def order_ids(pushing: Pushing) -> set[str]:
     return set(pushing.world.orders())
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return held
 
 
 def profile_of(pushing: Pushing, customer_id: str) -> dict:
@@ -281,6 +295,48 @@ def test_the_sensor_waits_while_another_run_of_the_shop_goes_on(pushing: Pushing
     asked = pushing.tick()
     assert isinstance(asked, dg.SkipReason)
     assert "another run has not ended" in (asked.skip_message or "")
+
+
+def test_a_run_that_reads_history_gives_way_to_a_pushed_sale(
+    unsynced: Pushing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading_pairs, "_AHEAD", 1)  # a history so short would be asked for whole before the first look
+    assert unsynced.world.run(days=[day(2), day(0)], only_due=True).success
+    with unsynced.world.looking() as run:
+        due = run.history_due()
+    unsynced.switch(hold_ms=1_200)  # every call: twelve days and stores would take long
+    unsynced.record()
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(unsynced.world.run, job="history_alpha", days=[day(6), day(3)], backfill=True)
+        assert within(20, lambda: backfills(unsynced.state.db, "alpha"))
+        unsynced.close_sale(601)
+        asked = unsynced.tick()
+        unsynced.switch(hold_ms=0)
+        assert isinstance(asked, dg.SkipReason)
+        assert "asked to give way" in (asked.skip_message or "")
+        assert reading.result().success
+    with unsynced.world.looking() as run:
+        left = run.history_due()
+    assert left
+    assert set(left) <= set(due)
+    assert unsynced.waiting() == []  # it took the sale along with what it had read
+    assert "a_601" in order_ids(unsynced)
+
+
+def test_a_run_that_reads_history_is_left_alone_while_nothing_was_pushed(pushing: Pushing) -> None:
+    with Lease.acquire(pushing.state.db, "alpha", BACKFILL_LEASE):
+        assert isinstance(pushing.tick(), dg.SkipReason)
+    assert not way_is_asked(pushing.state.db, "alpha")
+
+
+def test_a_sync_that_somebody_started_over_old_days_is_not_ended_by_every_sale(pushing: Pushing) -> None:
+    """It gives way to the schedules; each sale would leave it with no time at all, and failed."""
+    pushing.close_sale(601)
+    job = pushing.world.definitions.resolve_job_def("sync_alpha")
+    pushing.world.instance.create_run_for_job(job, tags=run_tags("alpha"), status=dg.DagsterRunStatus.STARTED)
+    with Lease.acquire(pushing.state.db, "alpha", HISTORY_LEASE):
+        assert isinstance(pushing.tick(), dg.SkipReason)
+    assert not way_is_asked(pushing.state.db, "alpha")
 
 
 def test_the_sensor_starts_nothing_while_the_installation_is_not_active(pushing: Pushing) -> None:

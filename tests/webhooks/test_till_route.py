@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -15,6 +20,7 @@ from connector.state.sealing import Sealer
 from connector.state.till_inbox import TillInbox
 from connector.webhooks import webhook_path
 from tests.receive.conftest import MakeService
+from tests.receive.service import Service
 from tests.webhooks.conftest import SECRET, Pushing
 
 SALE = encoded({"sale_id": 7, "customer_id": 101, "comments": "Inès Morvane", "line_items": []})
@@ -74,20 +80,118 @@ def test_a_body_over_the_limit_is_not_kept(unsynced: Pushing) -> None:
     assert unsynced.waiting() == []
 
 
-def test_it_is_one_of_the_routes_of_connector_receive(make_service: MakeService) -> None:
-    shop = {
-        "key": "alpha",
-        "label": "Alpha",
-        "lang": "fr",
-        "shopimind": {"access_token": "int_alpha"},
-        "pos": {"system": "hiboutik", "account": "alpha", "oauth_token": "token", "webhook_secret": SECRET},
-        "identifiers": {"prefix": "a_", "offset": 0},
-    }
-    service = make_service([shop])
-    assert httpx.post(service.url + webhook_path("alpha", SECRET), content=SALE, trust_env=False).status_code == 200
-    assert httpx.post(service.url + webhook_path("alpha", "x" * 20), content=SALE, trust_env=False).status_code == 404
-    waiting = TillInbox(service.state.db, "alpha", service.state.sealer).waiting()
-    assert [each.sale_id for each in waiting] == [7]
+# --- in connector receive, beside the routes of ShopiMind -------------------------------------------------------------
+
+
+@pytest.fixture
+def service(make_service: MakeService) -> Service:
+    """A receiver of two shops whose tills push."""
+
+    def shop(key: str, number: int) -> dict[str, object]:
+        return {
+            "key": key,
+            "label": key,
+            "lang": "fr",
+            "shopimind": {"access_token": f"int_{key}"},
+            "pos": {"system": "hiboutik", "account": key, "oauth_token": "token", "webhook_secret": SECRET},
+            "identifiers": {"prefix": f"{key}_", "offset": number * 100_000_000},
+        }
+
+    return make_service([shop("alpha", 0), shop("beta", 1)])
+
+
+def received(service: Service, shop: str = "alpha", secret: str = SECRET) -> int:
+    """The status of an answer."""
+    return service.post(webhook_path(shop, secret), SALE, {"User-Agent": USER_AGENT}).status_code
+
+
+def kept(service: Service, shop: str = "alpha") -> list[int]:
+    return [each.sale_id for each in TillInbox(service.state.db, shop, service.state.sealer).waiting()]
+
+
+@contextmanager
+def database_held_up(service: Service) -> Iterator[None]:
+    """By a writer that does not end, as SQLite has one at a time."""
+    held, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with service.state.db.begin():
+            held.set()
+            free.wait(30)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    held.wait()
+    try:
+        yield
+    finally:
+        free.set()
+        holding.join()
+
+
+def test_it_is_one_of_the_routes_of_connector_receive(service: Service) -> None:
+    assert received(service) == 200
+    assert received(service, secret="x" * 20) == 404
+    assert kept(service) == [7]
+
+
+def test_whoever_guesses_secrets_is_soon_not_listened_to_any_more(service: Service) -> None:
+    """Not even with the right one, or guessing would go on at full speed."""
+    guesses = [received(service, secret=f"guess-{number:014d}") for number in range(40)]
+    assert set(guesses[:30]) == {404}
+    assert guesses[-1] == 429
+    assert received(service) == 429
+    assert kept(service) == []
+
+
+def test_one_whose_guesses_were_too_many_is_listened_to_again_after_a_while(service: Service) -> None:
+    now = 0.0
+    service.receiver.unbelieved_tills.clock = lambda: now
+    assert [received(service, secret="x" * 20) for _ in range(31)][-1] == 429
+    now = 1.0
+    assert received(service) == 200
+
+
+def test_a_shop_that_is_not_there_is_limited_as_one_that_is(service: Service) -> None:
+    for shop in ("alpha", "nobody", "No Shop!"):
+        service.receiver.unbelieved_tills.clock = lambda: 0.0
+        assert [received(service, shop, "x" * 20) for _ in range(31)] == [404] * 30 + [429]
+
+
+def test_a_till_whose_secret_is_out_of_date_keeps_no_other_shops_till_out(service: Service) -> None:
+    """They call from the same address: that of their maker."""
+    assert [received(service, "alpha", "x" * 20) for _ in range(40)][-1] == 429
+    assert received(service, "beta") == 200
+
+
+def test_a_busy_till_is_never_limited(service: Service) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: received(service), range(200))) == {200}
+    assert len(kept(service)) == 200
+
+
+def test_a_sale_that_cannot_be_kept_in_time_is_told_within_two_seconds(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database_held_up(service):
+        began = time.monotonic()
+        assert received(service) == 503
+        assert time.monotonic() - began < 2
+    assert "shop alpha: what its till pushed was not kept within 1.7 s; the next poll finds it." in caplog.text
+    assert SECRET not in caplog.text
+    assert received(service) == 200
+
+
+def test_pushes_that_wait_for_the_database_take_no_thread_from_shopiminds_webhooks(service: Service) -> None:
+    url = service.url + webhook_path("alpha", SECRET)
+    with httpx.Client(trust_env=False, timeout=20) as till, database_held_up(service), ThreadPoolExecutor(60) as pool:
+        pushes = [pool.submit(till.post, url, content=SALE) for _ in range(60)]  # more than all threads for requests
+        time.sleep(0.5)
+        asked = service.ask("/webhook/test-connection", {"configs": {}})
+        assert asked.json() == {"success": False, "error": "configs.hib_account is missing"}
+        assert {push.result().status_code for push in pushes} == {503}
+    assert received(service) == 200
+    assert len(kept(service)) < 60  # what had found no thread when its sender was answered was not begun
 
 
 def test_what_no_key_opens_is_kept_and_holds_nothing_up(unsynced: Pushing) -> None:
