@@ -1,6 +1,6 @@
 """Whatever goes wrong, in whatever order: a shop's end state is that without faults, or it is told what waits and why.
 
-The long form is `make soak`. What may go wrong, and what is checked after every sync, is in `schedules.py`.
+The long form is `make soak`. What may go wrong is in `troubles.py`, what is checked after every sync in `promises.py`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from connector.sandbox.serve import Sandbox
-from tests.faults.schedules import (
-    KINDS,
-    NOTHING,
-    Blow,
-    Broken,
-    Story,
-    Trouble,
-    draw_faults,
-    draw_kill,
-    draw_state_trouble,
-    shop_of,
-)
+from tests.faults.broken import Broken
 from tests.faults.shop_world import World
+from tests.faults.story import Story
+from tests.faults.till_changes import shop_of
+from tests.faults.troubles import KINDS, NOTHING, Blow, Trouble, draw_faults, draw_kill, draw_state_trouble
 
 RECORDS = 30
 

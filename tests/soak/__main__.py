@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.faults.schedules import IN_FLIGHT
+from tests.faults.story import IN_FLIGHT
 from tests.soak import events
 from tests.soak.schedule import Played, play
 

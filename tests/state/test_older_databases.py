@@ -22,8 +22,8 @@ from connector.sandbox.serve import Sandbox
 from connector.state import schema
 from connector.state.database import URL_VARIABLE, database_address, open_database
 from connector.state.tables import metadata
-from tests.faults.schedules import unhurried_nowhere
 from tests.faults.shop_world import World
+from tests.faults.short_waits import unhurried_nowhere
 from tests.refused.refusals import CUSTOMER, EUROS, ORDER, PRODUCT, account, listed
 from tests.state.conftest import Place, Worker
 
