@@ -5,8 +5,6 @@ A `Story` plays it against a world; a promise that breaks raises `Broken`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 import time
 from dataclasses import dataclass, field
@@ -15,21 +13,12 @@ from typing import Any
 from tests.faults import promises
 from tests.faults.broken import promise
 from tests.faults.end_state import differences, expected_state, held
+from tests.faults.resent import IN_FLIGHT, Answered, Resent
 from tests.faults.shop_world import Synced, World
 from tests.faults.short_waits import unhurried_nowhere
 from tests.faults.struck_sync import Watched, sync_in_process, wait_until_quiet
 from tests.faults.till_changes import SHOP, Changes
 from tests.faults.troubles import NOTHING, PATIENCE, Trouble
-
-IN_FLIGHT = 8 * 50  # records that a killed run may have had on their way, at most
-_ID_OF_SAVE = {
-    "customers": "customer_id",
-    "orders": "order_id",
-    "products": "product_id",
-    "products-categories": "category_id",
-    "products-manufacturers": "manufacturer_id",
-    "orders-statuses": "status_id",
-}
 
 
 @dataclass
@@ -53,8 +42,7 @@ class Story:
         self.world, self.figures = world, Figures()
         self.changes = Changes(world, customers)
         self.told: list[str] = []  # what happened, for whoever reads of a broken promise
-        self._answered: dict[tuple[str, str], bytes] = {}  # the last payload of each record that was answered for
-        self._may_repeat: float = 0
+        self._answered = Answered(world.home)
         self._killed = False  # the last run was
         self._since_kill: int | None = None  # records sent again since a kill that no run has made up for yet
 
@@ -107,40 +95,33 @@ class Story:
 
     def _check(self, synced: Synced | None, trouble: Trouble, *, full: bool) -> None:
         promises.under_its_own_source(self.world)
-        repeated = self._count_repeated()
-        if not full and not trouble.hangs:
-            promise(repeated <= self._may_repeat, f"{repeated} records sent again, {self._may_repeat} may be")
-        # what a killed run had in flight is sent again by the next run that gets so far: it may be stopped before
         whole = synced is not None and synced.status in ("delivered", "refused")
-        if self._since_kill is not None and not full:
-            self._since_kill += repeated
-            if whole:
-                self.figures.repeated.append(self._since_kill)
-                self._since_kill = None
         self._killed = trouble.blow is not None and trouble.blow.kind == "kill" and synced is None
+        lost = trouble.blow is not None and trouble.blow.kind == "lose"
+        resent = self._answered.take(self.world.requests("crm", method="POST"), whole=whole, lost=lost)
+        if not full:
+            self._check_resent(resent, trouble, whole=whole)
         self.figures.kills += self._killed
         if self._killed:
             self._since_kill = self._since_kill or 0
-        self._may_repeat = 0 if whole else max(0, self._may_repeat - repeated)
-        if trouble.blow and trouble.blow.kind == "lose":
-            self._may_repeat = float("inf")
-        elif synced is None or trouble.disk is not None or trouble.blow or trouble.hangs:
-            self._may_repeat += IN_FLIGHT
         if synced is not None:
             promises.told_truly(self.world, self.changes, synced)
 
-    def _count_repeated(self) -> int:
-        """Records whose very payload had been answered for before, and that were sent once more."""
-        repeated = 0
-        for entry in self.world.requests("crm", method="POST"):
-            kind = entry["path"].split("/")[2]
-            if not isinstance(entry["body"], list) or (kind not in _ID_OF_SAVE and kind != "custom-data-records"):
-                continue
-            answered = entry["status"] == 200 and entry["fault"] in (None, "drip", "hang")
-            for item in entry["body"]:
-                key = (kind, json.dumps(item[_ID_OF_SAVE.get(kind, "contact_id")]))
-                mark = hashlib.blake2b(json.dumps(item, sort_keys=True).encode(), digest_size=12).digest()
-                repeated += self._answered.get(key) == mark
-                if answered:
-                    self._answered[key] = mark
-        return repeated
+    def _check_resent(self, resent: Resent, trouble: Trouble, *, whole: bool) -> None:
+        """Nothing is sent again but what a stopped run had in flight, and that is little."""
+        # what a killed run had in flight is sent again by the next run that gets so far: it may be stopped before
+        if self._since_kill is not None:
+            self._since_kill += len(resent.again)
+            if whole:
+                self.figures.repeated.append(self._since_kill)
+                self._since_kill = None
+        if trouble.cuts_off:
+            return
+        told = sorted(resent.without_cause)[:5]
+        promise(not told, f"{len(resent.without_cause)} records sent again without a cause: {told}")
+        if trouble.blow is None and trouble.disk is None:
+            promise(not resent.unnoted, f"answered for and not noted, by entity: {resent.unnoted}")
+        elif trouble.blow is None or trouble.blow.kind != "lose":
+            few = all(requests <= IN_FLIGHT for requests in resent.unnoted.values())
+            promise(few, f"more requests in flight than {IN_FLIGHT}: {resent.unnoted}")
+            promise(not self._killed or len(resent.unnoted) <= 1, f"of several entities in flight: {resent.unnoted}")

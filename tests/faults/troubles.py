@@ -69,6 +69,11 @@ class Trouble:
     def hangs(self) -> bool:
         return any(fault.kind == "hang" for fault in self.faults)
 
+    @property
+    def cuts_off(self) -> bool:
+        """Whether answers may be lost on their way that no fault was meant for: of others that were asked for meanwhile."""
+        return any(fault.kind in ("hang", "refuse") for fault in self.faults)
+
     def __str__(self) -> str:
         told = [
             f"{f.side} {f.path or 'any'} {f.kind} {f.status if f.kind == 'answer' else ''}"
