@@ -12,8 +12,11 @@ import pytest
 
 from connector.sandbox.fault_plan import Fault
 from connector.sandbox.serve import Sandbox
-from tests.faults.schedules import NOTHING, SHOP, SILENCE, Broken, Story, Trouble, shop_of
+from tests.faults.broken import Broken
 from tests.faults.shop_world import World
+from tests.faults.story import Story
+from tests.faults.till_changes import SHOP, shop_of
+from tests.faults.troubles import NOTHING, SILENCE, Trouble
 from tests.soak.__main__ import EVENTS_RECORDS
 from tests.soak.events import EVENT, TRIGGER, Telling, play
 

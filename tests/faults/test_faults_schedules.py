@@ -1,6 +1,6 @@
 """Whatever goes wrong, in whatever order: a shop's end state is that without faults, or it is told what waits and why.
 
-The long form is `make soak`. What may go wrong, and what is checked after every sync, is in `schedules.py`.
+The long form is `make soak`. What may go wrong is in `troubles.py`, what is checked after every sync in `promises.py`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import random
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,20 +19,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from connector.delivery.ledger import Ledger
 from connector.sandbox.serve import Sandbox
-from tests.faults.schedules import (
-    KINDS,
-    NOTHING,
-    Blow,
-    Broken,
-    Story,
-    Trouble,
-    draw_faults,
-    draw_kill,
-    draw_state_trouble,
-    shop_of,
-)
+from tests.faults.broken import Broken
 from tests.faults.shop_world import World
+from tests.faults.story import Story
+from tests.faults.till_changes import shop_of
+from tests.faults.troubles import KINDS, NOTHING, Blow, Trouble, draw_faults, draw_kill, draw_state_trouble
 
 RECORDS = 30
 
@@ -151,6 +146,26 @@ def test_records_that_are_sent_again_without_a_cause_are_noticed(story: Story) -
         file.unlink()
 
     with pytest.raises(Broken, match="sent again"):
+        story.sync(NOTHING)
+
+
+@pytest.mark.parametrize(("entity", "killed_at"), [("customers", "^/v1/products$"), ("products", "^/v1/orders$")])
+def test_an_entity_that_is_sent_again_after_a_kill_that_came_later_is_noticed(
+    story: Story, entity: str, killed_at: str
+) -> None:
+    story.sync(Trouble(blow=Blow("kill", "crm", nth=1, path=killed_at)))
+    with closing(sqlite3.connect(story.world.home / "state.sqlite")) as state:
+        assert state.execute("DELETE FROM ledger WHERE entity = ?", [entity]).rowcount > 0
+        state.commit()
+
+    with pytest.raises(Broken, match=f"sent again without a cause.*{entity}"):
+        story.sync(NOTHING)
+
+
+def test_answers_that_are_not_noted_are_noticed(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ledger, "note", lambda self, connection, entity, delivered, **when: None)
+
+    with pytest.raises(Broken, match="answered for and not noted"):
         story.sync(NOTHING)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.faults.schedules import IN_FLIGHT
+from tests.faults.resent import IN_FLIGHT
 from tests.soak import events
 from tests.soak.schedule import Played, play
 
@@ -65,7 +65,8 @@ class Soaked:
         yield f"| kills (SIGKILL) | {self.kills:,} | |"
         if self.repeated:
             worst, middle = max(self.repeated), median(self.repeated)
-            yield f"| records sent again after a kill: most, median | {worst}, {middle:.0f} | {IN_FLIGHT} at most |"
+            in_flight = f"those of {IN_FLIGHT} requests of one entity at most"
+            yield f"| records sent again after a kill: most, median | {worst}, {middle:.0f} | {in_flight} |"
         if self.recovery:
             worst, middle = max(self.recovery), median(self.recovery)
             yield f"| seconds of the sync after a kill until all is delivered: most, median | {worst:.1f}, {middle:.1f} | |"

@@ -22,9 +22,12 @@ import yaml
 
 from connector.sandbox.fault_plan import PRESETS
 from connector.sandbox.serve import Sandbox
+from tests.faults.broken import promise
 from tests.faults.little_till import line, sale
-from tests.faults.schedules import NOTHING, SHOP, SILENCE, Blow, Story, Trouble, promise, shop_of
 from tests.faults.shop_world import World
+from tests.faults.story import Story
+from tests.faults.till_changes import SHOP, shop_of
+from tests.faults.troubles import NOTHING, SILENCE, Blow, Trouble
 
 EVENT = "pos_purchase"
 MODES = {False: "default", True: "at_least_once"}

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connector.sandbox.serve import Sandbox
-from tests.faults.schedules import Figures, Story, Trouble, draw_faults, draw_kill, draw_state_trouble, shop_of
 from tests.faults.shop_world import World
+from tests.faults.story import Figures, Story
+from tests.faults.till_changes import shop_of
+from tests.faults.troubles import Trouble, draw_faults, draw_kill, draw_state_trouble
 
 VARIANTS = 8  # tills with different changes: the faultless end state of each is found out once per worker
 COMMANDS = 0.05  # the share of the kills that hit the command itself, with its start of some seconds
