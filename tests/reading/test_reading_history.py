@@ -106,3 +106,33 @@ def test_a_plan_makes_the_calls_of_the_sync(make_world: MakeWorld) -> None:
     world = quiet_shop(make_world)
     planned = world.plan()
     assert planned.shop()["calls"] == world.sync().shop()["calls"]
+
+
+def told_days(world: World) -> list[int]:
+    """How many days ago the shop sold, of the days before the look-back whose month's turnover was asked for."""
+    months = {call.removeprefix("reports/turnover/1/").split("?")[0] for call in asked_of(world, "reports/turnover")}
+    return [ago for ago in range(3, MONTHS, 3) if f"{day(ago):%Y/%m}" in months]
+
+
+def test_status_tells_how_far_the_history_is(make_world: MakeWorld) -> None:
+    world = quiet_shop(make_world)
+    assert world.status().shop()["history"] == {"done": 0, "known": 0, "left": 0, "from": None}
+
+    world.sandbox.till.switches.quota = 14
+    assert world.sync("--only", "orders").code == 4
+    past = world.status().shop()["history"]
+    there = {order["order_id"] for order in world.held("orders")} & {f"a_{1000 + ago}" for ago in range(3, MONTHS, 3)}
+    assert (past["done"], past["known"]) == (len(there), len(told_days(world)))
+    assert 0 < past["done"] < past["known"]
+    assert past["from"] == day(MONTHS).isoformat()
+    assert past["known"] - past["done"] < past["left"] <= MONTHS - 2 - past["done"]  # empty days are due too
+    assert (
+        f"history, per store: {past['done']} of {past['known']} known days with sales are there; "
+        f"{past['left']} days are due, from {past['from']} on"
+    ) in world.run("status", "--shops", str(world.shops_file)).out
+
+    world.sandbox.till.switches.quota = None
+    assert world.sync("--only", "orders").code == 0
+    known = len(told_days(world))
+    assert world.status().shop()["history"] == {"done": known, "known": known, "left": 0, "from": None}
+    assert "history, per store" not in world.run("status", "--shops", str(world.shops_file)).out
