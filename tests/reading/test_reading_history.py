@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.sync.conftest import MakeWorld
-from tests.sync.world import STORES, Row, World, day, sale, till_account
+from tests.sync.world import STORES, Row, World, day, line, sale, till_account
 
 MONTHS = 70  # days: two whole months of history at least
 
@@ -86,6 +86,33 @@ def test_a_sale_that_was_put_in_late_is_found_by_the_turnover(make_world: MakeWo
     again = world.sync("--only", "orders")
     assert again.code == 0
     assert "a_5000" in world.held_by_id("orders", "order_id")
+
+
+@pytest.mark.parametrize(("returns", "orders"), [("skip", 0), ("send", 1)])
+def test_a_return_that_was_put_in_late_corrects_what_its_customer_spent(
+    make_world: MakeWorld, returns: str, orders: int
+) -> None:
+    def profile() -> tuple[int, float]:
+        (found,) = [each for each in world.held("pos_profile") if each["orders_count"]]
+        return found["orders_count"], found["amount_spent"]
+
+    world = quiet_shop(make_world)
+    world.configure(lambda shops: shops[0].setdefault("rules", {}).update(returns=returns))
+    assert world.sync(ago_days=2).code == 0
+    assert world.sync().code == 0
+    sold = len(range(0, MONTHS, 3))
+    assert profile() == (sold, 6.0 * sold)
+
+    world.till().put_sale(sale(5003, day(3), line(11, -1, "6.00"), at="15:00:00"))  # that day is complete
+    later = -1  # days: the turnover of a month is asked for once a day
+    world.record()
+    assert world.sync(ago_days=later).code == 0  # finds out
+    assert asked_of(world, "reports/turnover")
+    assert day(3).isoformat() not in world.days_read()[1]
+    assert profile() == (sold, 6.0 * sold)
+    assert world.sync(ago_days=later).code == 0  # reads that day again
+    assert profile() == (sold + orders, 6.0 * (sold - 1))
+    assert ("a_5003" in world.held_by_id("orders", "order_id")) == bool(orders)
 
 
 def test_a_day_that_changed_is_read_until_it_does_not(make_world: MakeWorld) -> None:
