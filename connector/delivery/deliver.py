@@ -81,7 +81,8 @@ class Deliverer:
         closed: str | None = None,
         progress: Callable[[int], None] = lambda records: None,
     ) -> Delivery:
-        """Delivers tables of schema `RECORDS`, in batches, so that memory does not grow with their number.
+        """Delivers tables of schema `RECORDS`, in batches, so that memory does not grow with their number; only
+        categories are gathered, to go level by level.
 
         `sources` gives `id_data_source` by store id, the parent's under None; `resource` is None only where nothing can
         be sent: `inactive` says that an earlier 401 forbids any call; `closed` that this entity takes no record now,
@@ -91,8 +92,8 @@ class Deliverer:
         in_turn: Iterable[Iterable[pa.Table]] = [tables]
         if entity is CATEGORIES:
             in_turn = ([level] for level in levels(tables, run.undelivered))
-        for part_of_all in in_turn:  # each is answered before the next begins
-            run.send(_Part(chunk) for chunk in run.chunks(part_of_all, sources, progress))
+        for turn in in_turn:  # each is answered before the next begins
+            run.send(_Part(chunk) for chunk in run.chunks(turn, sources, progress))
             while run.parts:
                 parts, run.parts = run.parts, []
                 run.send(iter(parts))
