@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from connector.delivery.compare import Record, Verdict, compare
 from connector.delivery.counts import INACTIVE, Counts
-from connector.delivery.entities import CUSTOMERS, ORDERS, Entity
+from connector.delivery.entities import CATEGORIES, CUSTOMERS, ORDERS, Entity
 from connector.delivery.ledger import Delivered, Ledger
+from connector.delivery.levels import levels
 from connector.delivery.masking import without_long_numbers, without_persons
 from connector.delivery.outbox import Outbox
 from connector.delivery.refused import By, Refusal, RefusedStore
@@ -80,17 +81,22 @@ class Deliverer:
         closed: str | None = None,
         progress: Callable[[int], None] = lambda records: None,
     ) -> Delivery:
-        """Delivers tables of schema `RECORDS`, in batches, so that memory does not grow with their number.
+        """Delivers tables of schema `RECORDS`, in batches, so that memory does not grow with their number; only
+        categories are gathered, to go level by level.
 
         `sources` gives `id_data_source` by store id, the parent's under None; `resource` is None only where nothing can
         be sent: `inactive` says that an earlier 401 forbids any call; `closed` that this entity takes no record now,
         and why. Then everything that would be sent waits.
         """
         run = _EntityRun(self, entity, resource, Delivery(inactive=inactive), closed)
-        run.send(_Part(chunk) for chunk in run.chunks(tables, sources, progress))
-        while run.parts:
-            parts, run.parts = run.parts, []
-            run.send(iter(parts))
+        in_turn: Iterable[Iterable[pa.Table]] = [tables]
+        if entity is CATEGORIES:
+            in_turn = ([level] for level in levels(tables, run.undelivered))
+        for turn in in_turn:  # each is answered before the next begins
+            run.send(_Part(chunk) for chunk in run.chunks(turn, sources, progress))
+            while run.parts:
+                parts, run.parts = run.parts, []
+                run.send(iter(parts))
         return run.result
 
     def note(self, entity: Entity, accepted: list[Record], refusals: list[Refusal]) -> None:
@@ -122,6 +128,11 @@ class Deliverer:
     def reasons(self, entity: Entity, records: list[Record]) -> dict[str, tuple[str | None, str]]:
         """Why the records were refused before."""
         return self._refused.reasons(entity.name, [record.external_id for record in records]) if records else {}
+
+    def undelivered(self, entity: Entity, external_ids: list[str]) -> set[str]:
+        """Those of the records that ShopiMind never accepted, without those that are refused."""
+        accepted = self._ledger.delivered_ids(entity.name, external_ids)
+        return set(external_ids) - accepted - self._refused.lookup(entity.name, external_ids).keys()
 
     def customers_sent(self, external_ids: list[str]) -> set[str]:
         """Those of the customers who were delivered in this run."""
@@ -195,6 +206,12 @@ class _EntityRun:
             self._settle(under_way.pop(index), envelope)
         for part in (*under_way.values(), *parts):
             self.fail([*part.records, *part.rest], INACTIVE)
+
+    def undelivered(self, external_ids: list[str]) -> set[str]:
+        """`Deliverer.undelivered`; none where nothing is sent at all, which has its own reason."""
+        if self.result.inactive or self.closed or self.resource is None:
+            return set()
+        return self.deliverer.undelivered(self.entity, external_ids)
 
     def fail(self, chunk: list[Record], reason: str) -> None:
         for record in chunk:

@@ -34,6 +34,7 @@ class CrmSwitches:
     empty_order_products: Literal["accept", "refuse"] = "refuse"
     negative_amounts: Literal["accept", "refuse"] = "accept"
     order_references: Literal["free", "must_exist"] = "free"  # `status_id` and `carrier_id` of an order
+    parent_category: Literal["free", "must_exist"] = "free"  # `must_exist`: from an earlier request
     lang_in_key: bool = True  # one row per language of a translated entity, or one row for all
 
     # Sources, definitions and custom data

@@ -140,6 +140,8 @@ def save_of(entity: Entity, *, whole: bool) -> Handler:
             errors = call.crm.rules.errors(entity.name, full, sources)
             if not errors and entity.name == "orders":
                 errors = _order_references(call, full)
+            if not errors and entity.name == "categories":
+                errors = _parent_category(call, full)
             if errors:
                 rejected.append((place, item, errors))
                 continue
@@ -178,6 +180,12 @@ def _order_references(call: Call, order: Doc) -> list[str]:
         if value is not None and not call.data.keys_of(kind, value):
             missing.append(f"{field} {value} does not exist")
     return missing
+
+
+def _parent_category(call: Call, category: Doc) -> list[str]:
+    parent = category.get("parent_category_id")
+    free = parent is None or call.crm.switches.parent_category == "free"
+    return [] if free or call.data.keys_of("categories", parent) else [f"parent_category_id {parent} does not exist"]
 
 
 def contact_key(call: Call, customer: Doc) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.assets.conftest import WEEK, Synced, materialized, metadata
+from connector.quota import in_words, quota_outlook
+from tests.assets.conftest import WEEK, Synced, World, materialized, metadata
 from tests.sync.world import CUSTOMERS, day
 
 DAILY = ("pos_sales", "orders", "shopimind_orders")
@@ -50,6 +51,39 @@ def test_the_summary_gives_the_account_of_the_run(synced: Synced) -> None:
     assert "| skipped | 1 | anonymous |" in shown["reasons"].value
     assert "| Genève (5) |" in shown["sales of the last days"].value
     assert "calls used in" in shown["quota of the month"].value
+
+
+def test_the_summary_tells_how_far_the_history_is(world: World) -> None:
+    shown = metadata(world.run(days=[day(2), day(0)], only_due=True), "shopimind_summary")
+    assert shown["history"].value == f"done 0 known 0 left 12 from {day(6).isoformat()}"
+    world.run(job="history_alpha", days=[day(6), day(3)], backfill=True)
+    shown = metadata(world.run(days=[day(2), day(0)], only_due=True), "shopimind_summary")
+    assert shown["history"].value == "done 5 known 5 left 0 from None"  # two stores sold on two and three of these days
+
+
+def test_the_summary_forecasts_the_month(synced: Synced) -> None:
+    with synced.world.looking() as run:
+        outlook = quota_outlook(run)
+    assert outlook is not None
+    told = metadata(synced.result, "shopimind_summary")["quota of the month"].value
+    assert told.startswith(f"{outlook['used']} of {outlook['limit']} calls used in {outlook['month']}; ")
+    assert f"at this pace {outlook['forecast']} by its end" in told
+    assert outlook["forecast"] >= outlook["used"] > 0
+
+
+def test_a_summary_that_fails_tells_until_when_the_till_stopped_the_account(world: World) -> None:
+    world.sandbox.till.switches.quota = 20
+    result = world.run(days=WEEK)
+    told = result.failure_data_for_node("alpha__shopimind_summary")
+    assert told is not None
+    assert told.user_failure_data is not None
+    shown = told.user_failure_data.metadata
+    assert shown["status"].value == "quota"
+    with world.looking() as run:
+        outlook = quota_outlook(run)
+    assert outlook is not None
+    assert shown["quota of the month"].value == in_words(outlook)
+    assert f"stopped until {outlook['stopped_until']}" in in_words(outlook)
 
 
 def test_columns_are_known_before_anything_was_ever_read(synced: Synced) -> None:

@@ -143,14 +143,23 @@ def test_killed_again_and_again_it_ends_as_if_undisturbed_and_sends_little_twice
         assert times.total() - len(times) <= KILLED_AT.count(("crm", f"/v1/{entity}")) * IN_FLIGHT
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("stop", "side", "path"),
+    [
+        (signal.SIGINT, "till", "/closed_sales/"),
+        (signal.SIGTERM, "till", "/closed_sales/"),
+        (signal.SIGTERM, "crm", "^/v1/customers$"),
+        (signal.SIGTERM, "crm", "^/v1/orders$"),
+    ],
+)
 def test_stopped_from_outside_it_ends_within_seconds_says_so_and_loses_nothing(
-    make_world: Callable[..., World], undisturbed: Callable[..., Any], stop: signal.Signals
+    make_world: Callable[..., World], undisturbed: Callable[..., Any], stop: signal.Signals, side: str, path: str
 ) -> None:
     world = make_world()
-    world.break_till(Fault(kind="hang", path="/closed_sales/", seconds=20.0))
+    (world.break_till if side == "till" else world.break_crm)(Fault(kind="hang", path=path, seconds=20.0))
+    hanging = world.sandbox.till_server if side == "till" else world.sandbox.crm_server
     process = world.command("sync", "--json")
-    wait_for(lambda: world.sandbox.till_server.faults.struck, "a call that hangs")
+    wait_for(lambda: hanging.faults.struck, "a call that hangs")
     whole = family(process.pid)
 
     with Patience(process.pid) as took:

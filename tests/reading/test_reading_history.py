@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.sync.conftest import MakeWorld
-from tests.sync.world import STORES, Row, World, day, sale, till_account
+from tests.sync.world import STORES, Row, World, day, line, sale, till_account
 
 MONTHS = 70  # days: two whole months of history at least
 
@@ -88,6 +88,33 @@ def test_a_sale_that_was_put_in_late_is_found_by_the_turnover(make_world: MakeWo
     assert "a_5000" in world.held_by_id("orders", "order_id")
 
 
+@pytest.mark.parametrize(("returns", "orders"), [("skip", 0), ("send", 1)])
+def test_a_return_that_was_put_in_late_corrects_what_its_customer_spent(
+    make_world: MakeWorld, returns: str, orders: int
+) -> None:
+    def profile() -> tuple[int, float]:
+        (found,) = [each for each in world.held("pos_profile") if each["orders_count"]]
+        return found["orders_count"], found["amount_spent"]
+
+    world = quiet_shop(make_world)
+    world.configure(lambda shops: shops[0].setdefault("rules", {}).update(returns=returns))
+    assert world.sync(ago_days=2).code == 0
+    assert world.sync().code == 0
+    sold = len(range(0, MONTHS, 3))
+    assert profile() == (sold, 6.0 * sold)
+
+    world.till().put_sale(sale(5003, day(3), line(11, -1, "6.00"), at="15:00:00"))  # that day is complete
+    later = -1  # days: the turnover of a month is asked for once a day
+    world.record()
+    assert world.sync(ago_days=later).code == 0  # finds out
+    assert asked_of(world, "reports/turnover")
+    assert day(3).isoformat() not in world.days_read()[1]
+    assert profile() == (sold, 6.0 * sold)
+    assert world.sync(ago_days=later).code == 0  # reads that day again
+    assert profile() == (sold + orders, 6.0 * (sold - 1))
+    assert ("a_5003" in world.held_by_id("orders", "order_id")) == bool(orders)
+
+
 def test_a_day_that_changed_is_read_until_it_does_not(make_world: MakeWorld) -> None:
     world = quiet_shop(make_world)
     world.sync("--only", "orders", ago_days=1)
@@ -106,3 +133,33 @@ def test_a_plan_makes_the_calls_of_the_sync(make_world: MakeWorld) -> None:
     world = quiet_shop(make_world)
     planned = world.plan()
     assert planned.shop()["calls"] == world.sync().shop()["calls"]
+
+
+def told_days(world: World) -> list[int]:
+    """How many days ago the shop sold, of the days before the look-back whose month's turnover was asked for."""
+    months = {call.removeprefix("reports/turnover/1/").split("?")[0] for call in asked_of(world, "reports/turnover")}
+    return [ago for ago in range(3, MONTHS, 3) if f"{day(ago):%Y/%m}" in months]
+
+
+def test_status_tells_how_far_the_history_is(make_world: MakeWorld) -> None:
+    world = quiet_shop(make_world)
+    assert world.status().shop()["history"] == {"done": 0, "known": 0, "left": 0, "from": None}
+
+    world.sandbox.till.switches.quota = 14
+    assert world.sync("--only", "orders").code == 4
+    past = world.status().shop()["history"]
+    there = {order["order_id"] for order in world.held("orders")} & {f"a_{1000 + ago}" for ago in range(3, MONTHS, 3)}
+    assert (past["done"], past["known"]) == (len(there), len(told_days(world)))
+    assert 0 < past["done"] < past["known"]
+    assert past["from"] == day(MONTHS).isoformat()
+    assert past["known"] - past["done"] < past["left"] <= MONTHS - 2 - past["done"]  # empty days are due too
+    assert (
+        f"history, per store: {past['done']} of {past['known']} known days with sales are there; "
+        f"{past['left']} days are due, from {past['from']} on"
+    ) in world.run("status", "--shops", str(world.shops_file)).out
+
+    world.sandbox.till.switches.quota = None
+    assert world.sync("--only", "orders").code == 0
+    known = len(told_days(world))
+    assert world.status().shop()["history"] == {"done": known, "known": known, "left": 0, "from": None}
+    assert "history, per store" not in world.run("status", "--shops", str(world.shops_file)).out

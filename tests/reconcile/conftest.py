@@ -74,6 +74,13 @@ def change(world: World, entity: str, key: str, external_id: Any, **changes: Any
         assert getattr(crm, entity).bulk_save([record]).counts.sent == 1
 
 
+def lose_a_profile(world: World) -> None:
+    (definition,) = world.sandbox.crm.shops["alpha"].definitions
+    with shopimind(world) as crm:
+        records = crm.custom_data_records.of(definition)
+        assert records.delete(records.list(1).unwrap("list")[0]["id"]).ok
+
+
 @pytest.fixture
 def make_synced(make_world: MakeWorld) -> Callable[..., World]:
     """Makes a world whose shops were synced a moment ago."""

@@ -11,7 +11,7 @@ from connector.sandbox.crm_state import Status
 from connector.sandbox.fault_plan import FaultPlan, status_fault
 from connector.shop_run import SYNC_LEASE, State
 from connector.state.leases import Lease
-from tests.reconcile.conftest import Reconciled, change, reconcile, shopimind
+from tests.reconcile.conftest import Reconciled, change, lose_a_profile, reconcile, shopimind
 from tests.sync.world import World, day, line, sale, till_account
 
 
@@ -25,13 +25,6 @@ def set_definition(world: World, **changes: Any) -> None:
     data = world.sandbox.crm.shops["alpha"]
     ((number, definition),) = data.definitions.items()
     data.keep("definitions", number, definition | changes)
-
-
-def lose_a_profile(world: World) -> None:
-    (definition,) = world.sandbox.crm.shops["alpha"].definitions
-    with shopimind(world) as crm:
-        records = crm.custom_data_records.of(definition)
-        assert records.delete(records.list(1).unwrap("list")[0]["id"]).ok
 
 
 @pytest.mark.also_shared

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from connector.sandbox.fault_plan import FaultPlan, status_fault
 from tests.sync.conftest import MakeWorld
-from tests.sync.world import World, first_sync_calls, till_account
+from tests.sync.world import PARIS, World, first_sync_calls, till_account
 
 # --- status ---
 
@@ -48,6 +48,28 @@ def test_status_forecasts_the_months_calls(world: World) -> None:
     world.sync()
     quota = world.status().shop()["quota"]
     assert quota["forecast"] >= quota["used"] > 0
+
+
+def test_an_account_that_its_till_stopped_is_told_until_when(world: World) -> None:
+    shops = ("--shops", str(world.shops_file))
+    world.sandbox.till.switches.quota = 12
+    assert world.sync().code == 4
+    this_month = datetime.now(PARIS).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    until = (this_month + timedelta(days=32)).replace(day=1).isoformat()
+    sentence = f"The till said that its quota is reached: stopped until {until}; the next run finds out with one call"
+    assert world.status().shop()["quota"]["stopped_until"] == until
+    assert sentence in world.run("status", *shops).out
+    world.record()
+    planned = world.plan()
+    assert (planned.shop()["status"], planned.shop()["quota"]["stopped_until"]) == ("quota", until)
+    assert len(world.till_calls()) == 1
+    assert sentence in world.run("plan", *shops).out
+
+    world.sandbox.till.switches.quota = None
+    assert world.plan().shop()["quota"]["stopped_until"] is None  # its first call found out
+    assert world.status().shop()["quota"]["stopped_until"] is None
+    assert sentence not in world.run("status", *shops).out
+    assert world.sync().code == 0
 
 
 def test_what_waits_is_told_until_it_is_delivered(world: World) -> None:
