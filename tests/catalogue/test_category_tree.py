@@ -89,3 +89,13 @@ def test_children_of_a_refused_parent_are_sent_for_shopimind_to_decide(make_worl
     for parent, refused in (("free", 1), ("must_exist", 2)):
         world = tree_of(make_world, [category(1, 2), unnamed], parent=parent)
         assert world.sync("--only", "categories").row("categories")["refused"] == refused
+
+
+def test_children_refused_with_their_parent_are_replayed_once_it_was_corrected(make_world: MakeWorld) -> None:
+    world = tree_of(make_world, [category(1, 2), category(3, 1), {**category(2), "category_name": ""}])
+    assert world.sync("--only", "categories").row("categories")["refused"] == 3
+    world.till().put("categories", category(2))
+    row = world.sync("--only", "categories").row("categories")
+    assert (row["sent"], row["refused"]) == (1, 2)
+    assert world.refused("replay", "--entity", "categories").code == 0
+    assert held(world) == {1, 2, 3}
