@@ -86,8 +86,10 @@ class Deliverer:
 
         `sources` gives `id_data_source` by store id, the parent's under None; `resource` is None only where nothing can
         be sent: `inactive` says that an earlier 401 forbids any call; `closed` that this entity takes no record now,
-        and why. Then everything that would be sent waits.
+        and why. Then everything that would be sent waits. Raises `StateError` when outcomes cannot be noted.
         """
+        with self._db.begin():  # raises where nothing can be noted: then nothing is sent either
+            pass
         run = _EntityRun(self, entity, resource, Delivery(inactive=inactive), closed)
         in_turn: Iterable[Iterable[pa.Table]] = [tables]
         if entity is CATEGORIES:

@@ -113,6 +113,13 @@ def test_every_kind_of_fault_is_drawn_on_its_side_and_a_seed_draws_the_same_agai
     assert {draw_state_trouble(random.Random(seed)).blow is None for seed in range(20)} == {True, False}
 
 
+def test_while_the_database_is_locked_nothing_is_sent_that_could_not_be_noted(story: Story) -> None:
+    story.sync(Trouble(blow=Blow("lock", "crm", 1, path="^/v1/customers")))
+    saves = [entry["path"] for entry in story.world.requests("crm", method="POST")]
+    assert saves[saves.index("/v1/customers") + 1 :] == []  # whatever followed would be sent again
+    story.settle()
+
+
 @pytest.mark.parametrize("kind", ["lock", "lose"])
 def test_a_database_that_is_locked_or_lost_midway_loses_nothing(story: Story, kind: str) -> None:
     story.sync(Trouble(blow=Blow(kind, "crm", nth=8)))  # type: ignore[arg-type]
