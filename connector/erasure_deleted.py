@@ -67,18 +67,25 @@ def _is_deleted(run: ShopRun, customer_id: int) -> bool:
     if run.till.customers_by_id([customer_id]).num_rows:
         return False
     last = run.sales_read.last_of(customer_id)
-    if last is None:
-        return True
+    if last is None:  # the sync that looks for him may have read his sales as somebody else's a moment ago
+        if not run.sales_read.has_lost_a_sale(customer_id):
+            return True
+        _tell_merge(run, "he has none of the sales any more that he had")
+        return False
     sale_id, store_id, day = last
     rows = run.till.sales(store_id, date.fromisoformat(day), _NO_LINES)
     owners = rows.filter(pc.equal(rows["sale_id"], sale_id))["customer_id"].to_pylist()
     if owners and owners[0] in (customer_id, 0, None):
         return True
-    run.warn(
-        f"shop {run.shop.key}: a customer is gone from the till, and his sale {sale_id} of {day} is not his any more. That looks "
-        "like a merge with another customer, so nobody was erased. If he is to be, use connector erase."
-    )
+    _tell_merge(run, f"his sale {sale_id} of {day} is not his any more")
     return False
+
+
+def _tell_merge(run: ShopRun, why: str) -> None:
+    run.warn(
+        f"shop {run.shop.key}: a customer is gone from the till, and {why}. That looks like a merge with another customer, so "
+        "nobody was erased. If he is to be, use connector erase."
+    )
 
 
 def _erase(run: ShopRun, customer_id: int) -> bool:

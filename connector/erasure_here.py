@@ -89,6 +89,7 @@ def erase_rows(run: ShopRun, person: Person) -> tuple[dict[str, int], int]:
             one = (till_inbox.c.shop == run.shop.key) & (till_inbox.c.message_id == message)
             connection.execute(delete(till_inbox).where(one))
         run.changed_customers.forget(connection, person.customer_id)
+        run.sales_read.forget_losses(connection, person.customer_id)
         run.days.reopen(connection, open_again)
     return removed, since
 

@@ -9,7 +9,7 @@ from connector.sandbox.fault_plan import FaultPlan, status_fault
 from connector.webhooks import webhook_path
 from tests.erasure.conftest import SECRET, SOON, Telling
 from tests.erasure.test_erasure import EMAIL, NAME, named
-from tests.sync.world import day, sale
+from tests.sync.world import day, line, sale
 
 
 @pytest.mark.parametrize("answer", ["404", "empty"])
@@ -50,6 +50,38 @@ def test_who_has_become_part_of_another_customer_is_not_erased(telling: Telling)
     assert NAME in world.held_by_id("customers", "customer_id")
     assert telling.told() == set()
     assert "looks like a merge" in ran.err
+
+
+@pytest.mark.parametrize("lost_before", [False, True])
+def test_nor_is_he_whose_last_sale_is_read_as_the_others_by_the_same_sync_or_an_earlier_one(
+    telling: Telling, lost_before: bool
+) -> None:
+    """A duplicate of yesterday: the sync that looks for him has just read his only sale, which is in the look-back, anew."""
+    world = telling.world
+    world.till().put("customers", {"customers_id": 150, "last_name": "Double", "email": "double@example.org"})
+    world.till().put_sale(sale(590, day(1), line(), customer=150))
+    assert telling.sync().code == 0
+    world.till().put_sale(sale(590, day(1), line(), customer=102))
+    if lost_before:
+        assert telling.sync("--only", "orders").code == 0
+    telling.delete_at_the_till(150)
+    ran = telling.sync()
+    assert ran.code == 0, ran.err
+    assert "a_150" in world.held_by_id("customers", "customer_id")
+    assert telling.told() == set()
+    assert "looks like a merge" in ran.err
+    assert "a_150" not in ran.err
+
+
+def test_who_lost_his_sale_to_nobody_is_erased(telling: Telling) -> None:
+    world = telling.world
+    world.till().put("customers", {"customers_id": 150, "last_name": "Seul", "email": "seul@example.org"})
+    world.till().put_sale(sale(590, day(1), line(), customer=150))
+    assert telling.sync().code == 0
+    world.till().put_sale(sale(590, day(1), line(), customer=0))
+    telling.delete_at_the_till(150)
+    assert telling.sync().code == 0
+    assert "a_150" not in world.held_by_id("customers", "customer_id")
 
 
 @pytest.mark.parametrize("status", [403, 500])
