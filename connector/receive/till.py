@@ -86,5 +86,7 @@ def _keep(shop: Shop, state: State, body: bytes) -> None:
     sale_id = pushed_sale_id(shop.pos, body)
     if sale_id is not None:
         TillInbox(state.db, shop.key, state.sealer).put(sale_id, body)
-    elif shop.pos.erase_deleted and is_pos_id(customer_id := pushed_customer_id(shop.pos, body)):
-        ChangedCustomers(state.db, shop.key).put(customer_id)
+    elif shop.pos.erase_deleted:
+        customer_id = pushed_customer_id(shop.pos, body)
+        if customer_id is not None and is_pos_id(customer_id):
+            ChangedCustomers(state.db, shop.key).put(customer_id)
