@@ -168,9 +168,9 @@ def _orders(run: ShopRun, days: StoredDays) -> Delivered:
 
 
 def _summary(run: ShopRun) -> Delivered:
+    settle_inbox(run, delivered=shop_status(run) in _DONE)  # first: whatever becomes of an erasure, sales are delivered
     erased = erase_deleted(run)
     status = shop_status(run)
-    settle_inbox(run, delivered=status in _DONE)
     metadata = {
         "status": status,
         **showing.of_run(run.ctx, run.log.entities(run.run_id, run.shop.key), entities.names_of(run.shop)),

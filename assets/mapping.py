@@ -75,7 +75,7 @@ def mapping_assets(build: AssetBuilder) -> list[dg.AssetsDefinition | None]:
             "addresses",
             "The addresses of the customers that ShopiMind has, as far as their pages were read, under the customer's data source.",
             lambda run, listed, new, books: _records(
-                recording.record_addresses(run, current_customers(listed, new), books)
+                recording.record_addresses(run, lambda: current_customers(listed, new), books)
             ),
             group=DELIVERED,
             inputs=["pos_customers", "pos_new_customers", "pos_addresses"],

@@ -20,6 +20,7 @@ from connector.delivery.entities import custom_entity
 from connector.pos.protocol import QuotaReached
 from connector.shop_definitions import names_with_related
 from connector.shop_run import HISTORY_SLICE, ShopRun, State
+from connector.shops import ShopOfInstallation
 from connector.state.till_inbox import TillInbox
 from connector.state.way import GIVES_WAY_IN, ask_for_way, backfills, reads_history
 from connector.window import country_zone, first_and_last_day
@@ -246,7 +247,10 @@ def _pushed(shop: Shop, job: Any) -> dg.SensorDefinition:
         job=job,
         minimum_interval_seconds=20,
         description="What the till has pushed since: it is delivered within a minute.",
-        default_status=dg.DefaultSensorStatus.RUNNING if _is_governed(shop) else dg.DefaultSensorStatus.STOPPED,
+        # a shop of the file had its secret before: what is started by hand there must not begin by itself
+        default_status=dg.DefaultSensorStatus.RUNNING
+        if isinstance(shop, ShopOfInstallation)
+        else dg.DefaultSensorStatus.STOPPED,
     )
     def pushed(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         with _state() as state:
@@ -298,13 +302,8 @@ def _weekly(shop: Shop, job: Any) -> dg.ScheduleDefinition:
 
 
 def _by_itself(shop: Shop) -> dg.DefaultScheduleStatus:
-    """Whether its schedules run without a person who turns them on."""
-    return dg.DefaultScheduleStatus.RUNNING if _is_governed(shop) else dg.DefaultScheduleStatus.STOPPED
-
-
-def _is_governed(shop: Shop) -> bool:
-    """Whether webhooks activate it: nobody watches them install a shop, so what is its own runs by itself."""
-    return shop.installation_id is not None
+    """Whether its schedules run without a person who turns them on: nobody watches when webhooks activate it."""
+    return dg.DefaultScheduleStatus.STOPPED if shop.installation_id is None else dg.DefaultScheduleStatus.RUNNING
 
 
 @contextmanager

@@ -42,21 +42,11 @@ def erase_customer(shop: Shop, customer_id: int) -> dict[str, Any]:
 
 
 def erase_in_run(run: ShopRun, customer_id: int) -> dict[str, Any]:
-    """The same, by a run that has the shop to itself. Raises `StateError`."""
-    shop = run.shop
-    name = text_id(shop.identifiers, "customer_id", customer_id)
-    orders = [
-        text_id(shop.identifiers, "order_id", each) for each in sales_of(run, customer_id) if 0 < each < 100_000_000
-    ]
-    addresses = [
-        str(number_id(shop.identifiers, "address_id", each))
-        for each in addresses_of(run, customer_id)
-        if is_pos_id(each)
-    ]
-    person = Person(customer_id, name, frozenset(orders), frozenset(addresses))
-    ends = _end_of_subscription(run, customer_id, name)
+    """The same, by a run that has the shop to itself, of a number that `is_pos_id`. Raises `StateError`."""
+    shop, person = run.shop, _person(run, customer_id)
+    ends = _end_of_subscription(run, customer_id, person.name)
     try:
-        there = erase_in_shopimind(run, name, person.order_ids, person.address_ids, ends)
+        there = erase_in_shopimind(run, person.name, person.order_ids, person.address_ids, ends)
     except NotActivated as error:
         return _receipt(shop, "inactive", f"{error} {_AGAIN}")
     except InstallationInactive as error:
@@ -76,6 +66,23 @@ def erase_in_run(run: ShopRun, customer_id: int) -> dict[str, Any]:
         "here": here,
         "left": left,
     }
+
+
+def finish_erasure(run: ShopRun, customer_id: int) -> None:
+    """Removes what still names somebody who has his tombstone: his erasure was broken off before it had gone through the lake."""
+    erase_files(run, _person(run, customer_id))
+
+
+def _person(run: ShopRun, customer_id: int) -> Person:
+    ids = run.shop.identifiers
+    return Person(
+        customer_id,
+        text_id(ids, "customer_id", customer_id),
+        frozenset(text_id(ids, "order_id", each) for each in sales_of(run, customer_id) if is_pos_id(each)),
+        frozenset(
+            str(number_id(ids, "address_id", each)) for each in addresses_of(run, customer_id) if is_pos_id(each)
+        ),
+    )
 
 
 def _receipt(shop: Shop, status: Status, message: str | None) -> dict[str, Any]:

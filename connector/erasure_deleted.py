@@ -7,18 +7,21 @@ read since, lacks him, his own page is gone, and his sales were not given to som
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import date
 
 import pyarrow.compute as pc
 
-from connector.erasure import erase_in_run
-from connector.pos.protocol import PosError, QuotaReached, SaleNeeds
+from connector.erasure import erase_in_run, finish_erasure
+from connector.mapping.identifiers import is_pos_id
+from connector.pos.protocol import PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
 from connector.reading_customers import list_is_whole
 from connector.shop_run import ShopRun
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 50  # customers looked for in one run; the others wait for the next
+_IN_VAIN = 3  # of them, one after another, that till or ShopiMind did not answer for, before no more are looked for
 _NO_LINES = SaleNeeds(anonymous_lines=False, external_reference=False)
 
 
@@ -26,7 +29,8 @@ def erase_deleted(run: ShopRun) -> int:
     """How many were erased. Nothing is done, and no call made, unless this run has read the whole list of customers.
 
     Whom the list has was changed, which costs no call. Whoever could not be asked for or removed is told among the run's
-    `problems`, and waits for the next whole reading of the list.
+    `problems`; of whom the till's answer cannot be used, a warning tells. Both wait for the next whole reading of the
+    list, behind all others. Raises `StateError`.
     """
     if not run.shop.pos.erase_deleted or run.inactive or not list_is_whole(run, "customers"):
         return 0
@@ -34,23 +38,52 @@ def erase_deleted(run: ShopRun) -> int:
     listed = _listed(run) if told else set[int]()
     if not listed:
         return 0  # a till that lists nobody at all has not deleted everybody
-    there = {each: at for each, at in told.items() if each in listed or run.tombstones.erased(each)}
+    for customer_id in filter(run.tombstones.erased, told):
+        finish_erasure(run, customer_id)
+    told = {each: at for each, at in told.items() if not run.tombstones.erased(each)}
+    there = {each: at for each, at in told.items() if each in listed or not is_pos_id(each)}
     run.changed_customers.settle(there)
-    missing = sorted(told.keys() - there.keys())[:_AT_ONCE]
-    erased = 0
-    try:
-        for customer_id in missing:
+    missing = sorted(told.keys() - there.keys(), key=lambda each: (told[each], each))
+    return _look_for(run, {each: told[each] for each in missing[:_AT_ONCE]})
+
+
+def _look_for(run: ShopRun, missing: Mapping[int, int]) -> int:
+    """How many of these, with when the till told of them, were erased."""
+    erased = in_vain = 0
+    for customer_id, at in missing.items():
+        if in_vain >= _IN_VAIN or run.inactive:
+            break
+        left, answered = False, True
+        try:
             if not _is_deleted(run, customer_id):
-                run.changed_customers.settle({customer_id: told[customer_id]})
+                run.changed_customers.settle({customer_id: at})
             elif _erase(run, customer_id):
                 erased += 1
             else:
-                break  # ShopiMind would not take the next one either
-    except QuotaReached as stop:
-        run.stop_reasons.setdefault("quota", str(stop))
-    except PosError as error:
-        run.problems.append(f"customers who may have been deleted: {error} They are looked for again by the next sync.")
+                left, answered = True, False
+        except QuotaReached as stop:
+            run.stop_reasons.setdefault("quota", str(stop))
+            break
+        except (PosAccessDenied, PosUnavailable) as error:
+            left, answered = True, False
+            _tell_problem(
+                run, f"customers who may have been deleted: {error} They are looked for again by the next sync."
+            )
+        except PosError as error:
+            left = True
+            run.warn(
+                f"shop {run.shop.key}: customer {customer_id} may have been deleted, and the till's answer does not tell: {error} "
+                "Nobody was erased; the next sync asks again. If he is to be erased, use connector erase."
+            )
+        if left:
+            run.changed_customers.put_back({customer_id: at}, int(run.started.timestamp()))
+        in_vain = 0 if answered else in_vain + 1
     return erased
+
+
+def _tell_problem(run: ShopRun, sentence: str) -> None:
+    if sentence not in run.problems:  # a right that is missing is missing for everybody
+        run.problems.append(sentence)
 
 
 def _listed(run: ShopRun) -> set[int]:
@@ -67,18 +100,25 @@ def _is_deleted(run: ShopRun, customer_id: int) -> bool:
     if run.till.customers_by_id([customer_id]).num_rows:
         return False
     last = run.sales_read.last_of(customer_id)
-    if last is None:
-        return True
+    if last is None:  # the sync that looks for him may have read his sales as somebody else's a moment ago
+        if not run.sales_read.has_lost_a_sale(customer_id):
+            return True
+        _tell_merge(run, customer_id, "he has none of the sales any more that he had")
+        return False
     sale_id, store_id, day = last
     rows = run.till.sales(store_id, date.fromisoformat(day), _NO_LINES)
     owners = rows.filter(pc.equal(rows["sale_id"], sale_id))["customer_id"].to_pylist()
     if owners and owners[0] in (customer_id, 0, None):
         return True
-    run.warn(
-        f"shop {run.shop.key}: a customer is gone from the till, and his sale {sale_id} of {day} is not his any more. That looks "
-        "like a merge with another customer, so nobody was erased. If he is to be, use connector erase."
-    )
+    _tell_merge(run, customer_id, f"his sale {sale_id} of {day} is not his any more")
     return False
+
+
+def _tell_merge(run: ShopRun, customer_id: int, why: str) -> None:
+    run.warn(
+        f"shop {run.shop.key}: customer {customer_id} is gone from the till, and {why}. That looks like a merge with another "
+        "customer, so nobody was erased. If he is to be, use connector erase."
+    )
 
 
 def _erase(run: ShopRun, customer_id: int) -> bool:
@@ -87,5 +127,5 @@ def _erase(run: ShopRun, customer_id: int) -> bool:
         log.info("shop %s: a customer whom the till has deleted was erased: %s", run.shop.key, receipt)
         return True
     if receipt["status"] == "failed":
-        run.problems.append(f"a customer whom the till has deleted: {receipt['message']}")
+        _tell_problem(run, f"a customer whom the till has deleted: {receipt['message']}")
     return False

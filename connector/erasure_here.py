@@ -88,14 +88,16 @@ def erase_rows(run: ShopRun, person: Person) -> tuple[dict[str, int], int]:
         for message in messages:
             one = (till_inbox.c.shop == run.shop.key) & (till_inbox.c.message_id == message)
             connection.execute(delete(till_inbox).where(one))
-        run.changed_customers.forget(connection, person.customer_id)
+        run.sales_read.forget_losses(connection, person.customer_id)
         run.days.reopen(connection, open_again)
     return removed, since
 
 
 def erase_files(run: ShopRun, person: Person) -> int:
-    """Rewrites every file of the lake that names him; how many did."""
-    return sum(_rewrite(run, person, name, partition) for name, partition in run.state.lake.files(run.shop.key))
+    """Rewrites every file of the lake that names him, whom the till need not be asked for after that; how many did."""
+    rewritten = sum(_rewrite(run, person, name, partition) for name, partition in run.state.lake.files(run.shop.key))
+    run.changed_customers.forget(person.customer_id)
+    return rewritten
 
 
 def _from_ledger(run: ShopRun, connection: Connection, person: Person) -> int:

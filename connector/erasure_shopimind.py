@@ -116,7 +116,8 @@ def _erase_addresses(run: ShopRun, name: str, address_ids: Collection[str]) -> i
             raise
     ids = sorted(found)
     for start in range(0, len(ids), _AT_ONCE):
-        _confirmed(addresses.bulk_delete(ids[start : start + _AT_ONCE]), "deletion of addresses")
+        # 404: the customer is not there any more, and so neither are they
+        _confirmed(addresses.bulk_delete(ids[start : start + _AT_ONCE]), "deletion of addresses", absent_is_fine=True)
     return len(ids)
 
 

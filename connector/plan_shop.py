@@ -109,7 +109,7 @@ class ShopPlan:
         if "addresses" in only:
             books = list(read_addresses(run, self._customers(lake)))
             assumed = "customers" in only
-            addresses = recording.record_addresses(run, self._customers(lake), books, assume_delivered=assumed)
+            addresses = recording.record_addresses(run, lambda: self._customers(lake), books, assume_delivered=assumed)
             self._entity(entities.ADDRESSES, addresses, sources, source)
         if "newsletter" in only:
             newsletter = recording.record_newsletter(run, lambda: self._customers(lake))

@@ -15,12 +15,12 @@ from connector.mapping.customers import map_customers
 from connector.mapping.records import SEND, digest_bytes
 from connector.pos.protocol import CallsKept, PosAccessDenied, PosError, PosUnavailable, QuotaReached
 from connector.pos.rows import ADDRESSES, IMAGES, to_table
-from connector.reading_customers import list_is_whole
 from connector.shop_run import ShopRun
 
 PAGES = 250  # of one kind, asked for by one run at most: as many calls as 62,500 rows of a list cost
 
 _TOLD = 5  # pages that could not be read, told one by one
+_IN_VAIN = 3  # pages that could not be read, one after another, before no more are asked for
 
 # What the till's row of a customer, of a product, says. Not what a rule makes of it: its change makes no page worth reading.
 _OF_CUSTOMERS = (
@@ -54,8 +54,9 @@ class Details:
 class DetailReading:
     """What is known of every page after this run, as tables of `kind.schema`; iterate it once.
 
-    A page is asked for when it was never read (the newest first), or when the list's row has changed since. What is over
-    `PAGES`, or would touch the calls kept for the daily syncs, waits for the next run. What could not be read is told.
+    A page is asked for when it was never read (the newest first), when the list's row has changed since, and when it could
+    not be read the last time. What is over `PAGES`, or would touch the calls kept for the daily syncs, waits for the next
+    run. What could not be read is told, keeps what was known of it, if anything, and has no `row_digest`.
     """
 
     run: ShopRun
@@ -63,33 +64,29 @@ class DetailReading:
     listed: Iterable[pa.Table]
     read: int = field(default=0, init=False)
     waiting: int = field(default=0, init=False)
+    _failed: dict[int, PosError] = field(default_factory=dict, init=False)  # the pages that were asked for and not read
 
     def __iter__(self) -> Iterator[pa.Table]:
         run, kind = self.run, self.kind
         known = _known(run, kind)
-        digests, ids = self._look_through_the_list()
+        digests: dict[int, bytes] = {}
+        for page in self.listed:
+            digests |= row_digests(kind, kind.wanted(run, page))
         due = pages_due(known, kind, digests)
         fresh = self._ask(due[:PAGES], digests)
+        self._tell_failed()
         self.waiting = len(due) - len(fresh)
-        if ids and list_is_whole(run, kind.whose):
-            known = known.filter(pc.is_in(known[kind.key], value_set=pa.array(sorted(ids), pa.int64())))
-        replaced = pc.is_in(known[kind.key], value_set=pa.array(sorted(fresh), pa.int64()))
+        asked = [*fresh, *self._failed]
+        replaced = pc.is_in(known[kind.key], value_set=pa.array(sorted(asked), pa.int64()))
         before = {row[kind.key]: row for row in known.filter(replaced).to_pylist()}
         yield known.filter(pc.invert(replaced))
         yield to_table([self._with_gone(row, before.get(number)) for number, row in fresh.items()], kind.schema)
+        unread = [{kind.key: number, kind.parts: before.get(number, {}).get(kind.parts)} for number in self._failed]
+        yield to_table([row | {"row_digest": None} for row in unread], kind.schema)
 
     def of_reading(self) -> dict[str, Any]:
         """What people should see of it."""
         return {"pages read": self.read, "pages that wait for a later run": self.waiting}
-
-    def _look_through_the_list(self) -> tuple[dict[int, bytes], set[int]]:
-        """The digest of each row whose page is wanted, and every id."""
-        digests: dict[int, bytes] = {}
-        ids = set[int]()
-        for page in self.listed:
-            ids.update(set(page[self.kind.key].to_pylist()) - {None})
-            digests |= row_digests(self.kind, self.kind.wanted(self.run, page))
-        return digests, ids
 
     def _ask(self, due: Sequence[int], digests: Mapping[int, bytes]) -> dict[int, dict[str, Any]]:
         """The rows of the pages that were read, with the digest of the list's row."""
@@ -107,26 +104,33 @@ class DetailReading:
         return fresh
 
     def _pages(self, due: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The pages that the till gives; what it does not give is told. Raises `QuotaReached`."""
-        failed = 0
+        """The pages that the till gives. Raises `QuotaReached`."""
+        in_vain = 0
         for number in due:
+            if in_vain >= _IN_VAIN:
+                break
             try:
                 (row,) = self.kind.read(self.run, number).to_pylist()
             except QuotaReached:
                 raise
             except PosError as error:
-                failed += 1
-                if failed <= _TOLD:
-                    self.run.problems.append(f"{self._what} of {self.kind.whose} {number}: {error}")
-                if isinstance(error, (PosAccessDenied, PosUnavailable)):
-                    break
+                in_vain += 1
+                self._failed[number] = error
             else:
+                in_vain = 0
                 self.read += 1
                 self.run.progress(self._what, self.read, len(due))
                 yield number, row
-        if failed > _TOLD:
-            more = f"{failed - _TOLD} more pages could not be read; the next run asks again."
-            self.run.problems.append(f"{self._what}: {more}")
+
+    def _tell_failed(self) -> None:
+        """A till that does not answer fails the run. One that answers and gives no page would fail every run from now on."""
+        silent = {each for each, error in self._failed.items() if isinstance(error, (PosAccessDenied, PosUnavailable))}
+        answered = self._failed.keys() - silent
+        for numbers, tell in ((silent, self.run.problems.append), (answered, self.run.warn)):
+            for number in sorted(numbers, reverse=True)[:_TOLD]:
+                tell(f"{self._what} of {self.kind.whose} {number}: {self._failed[number]}")
+            if len(numbers) > _TOLD:
+                tell(f"{self._what}: {len(numbers) - _TOLD} more pages could not be read; the next run asks again.")
 
     @property
     def _what(self) -> str:
@@ -151,10 +155,12 @@ def pages_to_ask(run: ShopRun, kind: Details, listed: Iterable[pa.Table]) -> int
 
 
 def pages_due(known: pa.Table, kind: Details, digests: Mapping[int, bytes]) -> list[int]:
-    """The pages to read, in the order in which they are asked for."""
+    """The pages to read, in the order in which they are asked for: last those that could not be read the last time."""
     read = dict(zip(known[kind.key].to_pylist(), known["row_digest"].to_pylist(), strict=True))
-    changed = sorted((each for each in digests if each in read and read[each] != digests[each]), reverse=True)
-    return [*sorted(digests.keys() - read.keys(), reverse=True), *changed]
+    never = digests.keys() - read.keys()
+    changed = {each for each in digests.keys() - never if read[each] != digests[each]}
+    failed = {each for each in changed if read[each] is None}
+    return [each for some in (never, changed - failed, failed) for each in sorted(some, reverse=True)]
 
 
 def _known(run: ShopRun, kind: Details) -> pa.Table:

@@ -74,12 +74,21 @@ def record_customers(run: ShopRun, customers: Iterable[pa.Table]) -> Iterator[pa
 
 
 def record_addresses(
-    run: ShopRun, customers: Iterable[pa.Table], books: Iterable[pa.Table], *, assume_delivered: bool = False
+    run: ShopRun,
+    customers: Callable[[], Iterable[pa.Table]],
+    books: Iterable[pa.Table],
+    *,
+    assume_delivered: bool = False,
 ) -> Iterator[pa.Table]:
-    """`RECORDS` of the addresses, of customers that ShopiMind has. `assume_delivered` is that of `record_profiles`."""
+    """`RECORDS` of the addresses, of customers that ShopiMind has; the customers are gone through twice.
+
+    `assume_delivered` is that of `record_profiles`.
+    """
     known = run.tombstones.others(pa.concat_tables([ADDRESSES.empty_table(), *books]))
+    there = pa.chunked_array([chunk for rows in customers() for chunk in rows["customer_id"].chunks], pa.int64())
+    known = known.filter(pc.is_in(known["customer_id"], value_set=there))  # whoever is gone has no address any more
     numbers = AddressNumbers(known)
-    for rows, facts, delivered in known_customers(run, customers, assume_delivered=assume_delivered):
+    for rows, facts, delivered in known_customers(run, customers(), assume_delivered=assume_delivered):
         of_page = known.filter(pc.is_in(known["customer_id"], value_set=rows["customer_id"]))
         yield map_addresses(run.ctx, rows, facts, delivered, of_page, numbers)
 

@@ -67,7 +67,11 @@ def shops_of(
     return shops
 
 
-def installed_shop(installation: WebhookInstallation, template: InstalledShops) -> Shop:
+class ShopOfInstallation(Shop):
+    """A shop that an activation made: `shops.yaml` has none of its keys."""
+
+
+def installed_shop(installation: WebhookInstallation, template: InstalledShops) -> ShopOfInstallation:
     """The shop of an activated installation, validated as one of the file. Raises `ConfigsMistake`."""
     pos: dict[str, Any] = {"system": template.pos.system, "monthly_calls": template.pos.monthly_calls}
     for key, theirs in template.pos.configs.model_dump(exclude_none=True).items():
@@ -98,7 +102,7 @@ def installed_shop(installation: WebhookInstallation, template: InstalledShops) 
         "rules": template.rules,
     }
     try:
-        return Shop.model_validate(raw)
+        return ShopOfInstallation.model_validate(raw)
     except ValidationError as error:
         raise ConfigsMistake(_sentence(error, template)) from None
 

@@ -77,10 +77,7 @@ def map_addresses(
     Of customers whose external id is not in `delivered` no address is sent. A number that comes again in the pass, with
     another customer, is refused. An address that is gone becomes inactive, marked `once`.
     """
-    known = {
-        row["customer_id"]: [each for each in row["addresses"] or () if not numbers.is_elsewhere(each)]
-        for row in books.to_pylist()
-    }
+    known = {row["customer_id"]: _book(row["addresses"], numbers) for row in books.to_pylist()}
 
     def external_id(row: Row) -> str:
         if row["skip"]:
@@ -102,15 +99,20 @@ def map_addresses(
     return map_rows(pa.Table.from_pylist(rows, _ROWS), "address_id", external_id, add, _FIELDS, once=_gone)
 
 
+def _book(addresses: list[Row] | None, numbers: AddressNumbers) -> list[Row] | None:
+    """Those of a customer that nobody else has now; None where his page was asked for, and never given."""
+    return None if addresses is None else [each for each in addresses if not numbers.is_elsewhere(each)]
+
+
 def _rows(
-    ctx: ShopContext, customer: Row, delivered: Collection[str], known: Mapping[int, list[Row]]
+    ctx: ShopContext, customer: Row, delivered: Collection[str], known: Mapping[int, list[Row] | None]
 ) -> Iterator[dict[str, Any]]:
     customer_id = customer["customer_id"]
     if (skip := _why_none(ctx, customer, delivered, known)) is not None:
         yield {"customer_id": customer_id, "skip": skip, "problems": skip if skip == Skip.ERASED else None}
         return
     ids = set[int]()
-    for address in known[customer_id]:
+    for address in known[customer_id] or ():
         if address["address_id"] in ids:  # the till repeats itself
             continue
         ids.update({address["address_id"]} - {None})
@@ -120,7 +122,7 @@ def _rows(
 
 
 def _why_none(
-    ctx: ShopContext, customer: Row, delivered: Collection[str], known: Mapping[int, list[Row]]
+    ctx: ShopContext, customer: Row, delivered: Collection[str], known: Mapping[int, list[Row] | None]
 ) -> str | None:
     """Why nothing can be sent of a customer's addresses; None when he has some."""
     customer_id = customer["customer_id"]
@@ -132,6 +134,8 @@ def _why_none(
         return Skip.CUSTOMER_NOT_DELIVERED.value
     if customer_id not in known:
         return Skip.NOT_READ_YET.value
+    if known[customer_id] is None:
+        return Skip.PAGE_NOT_GIVEN.value
     return None if known[customer_id] else Skip.NO_ADDRESS.value
 
 

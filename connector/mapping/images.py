@@ -30,7 +30,7 @@ def map_images(ctx: ShopContext, products: pa.Table, delivered: Collection[str],
     """`connector.pos.rows.PRODUCTS` with their `IMAGES` -> `RECORDS`: one per image of those that the till lists, or one that
     says why a product has none. Of products whose external id is not in `delivered` no image is sent.
     """
-    known = {row["product_id"]: row["images"] or [] for row in pages.to_pylist()}
+    known = {row["product_id"]: row["images"] for row in pages.to_pylist()}
 
     def external_id(row: Row) -> str:
         if row["skip"]:
@@ -57,17 +57,19 @@ def first_images(pages: pa.Table) -> dict[int, str]:
 
 
 def _rows(
-    ctx: ShopContext, product: Row, delivered: Collection[str], known: Mapping[int, list[Row]]
+    ctx: ShopContext, product: Row, delivered: Collection[str], known: Mapping[int, list[Row] | None]
 ) -> Iterator[dict[str, Any]]:
     product_id = product["product_id"]
     if (skip := _why_none(ctx, product, delivered, known)) is not None:
         yield {"product_id": product_id, "skip": skip}
         return
-    for image in known[product_id]:
+    for image in known[product_id] or ():
         yield {**image, "product_id": product_id}
 
 
-def _why_none(ctx: ShopContext, product: Row, delivered: Collection[str], known: Mapping[int, list[Row]]) -> str | None:
+def _why_none(
+    ctx: ShopContext, product: Row, delivered: Collection[str], known: Mapping[int, list[Row] | None]
+) -> str | None:
     """Why nothing can be sent of a product's images; None when it has some."""
     product_id = product["product_id"]
     if product["archived"]:
@@ -76,6 +78,8 @@ def _why_none(ctx: ShopContext, product: Row, delivered: Collection[str], known:
         return Skip.PRODUCT_NOT_DELIVERED.value
     if product_id not in known:
         return Skip.NOT_READ_YET.value
+    if known[product_id] is None:
+        return Skip.PAGE_NOT_GIVEN.value
     return None if known[product_id] else Skip.NO_IMAGE.value
 
 

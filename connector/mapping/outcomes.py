@@ -25,6 +25,7 @@ class Skip(StrEnum):
     SHARED_EMAIL = "shared_email"  # newsletter subscriber: another customer stands for the same address
     CUSTOMER_NOT_DELIVERED = "customer_not_delivered"  # customer whose addresses wait: ShopiMind does not have him
     NOT_READ_YET = "not_read_yet"  # customer, product: the till's page of it has its turn in a later run
+    PAGE_NOT_GIVEN = "page_not_given"  # customer, product: the till was asked for the page of it, and did not give it
     NO_ADDRESS = "no_address"  # customer: the till has no address of his
     EMPTY_ADDRESS = "empty_address"  # address: neither street nor postal code nor city
     ARCHIVED_PRODUCT = "archived_product"  # product whose images are not asked for: nobody can buy it any more

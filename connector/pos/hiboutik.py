@@ -148,16 +148,26 @@ class Hiboutik(PointOfSale):
         return rows.to_table(found, rows.CUSTOMERS)
 
     def addresses(self, customer_id: int) -> pa.Table:
-        """`ADDRESSES` of one customer, from his page: one call, none where it was read before."""
+        """`ADDRESSES` of one customer, from his page: one call, none where it was read before. Raises `PosError`."""
         if customer_id not in self._customer_pages:
             self._customer_page(customer_id)
-        found = wire.addresses(self._customer_pages[customer_id] or {})
+        found = wire.addresses(self._saying("addresses", f"customer {customer_id}", self._customer_pages[customer_id]))
         return rows.to_table([{"customer_id": customer_id, "addresses": found}], rows.ADDRESSES)
 
     def images(self, product_id: int) -> pa.Table:
-        """`IMAGES` of one product, from its page."""
+        """`IMAGES` of one product, from its page. Raises `PosError`."""
         row = one(self._calls, f"{_PRODUCTS}{product_id}", ("product_id",), product_id)
-        return rows.to_table([{"product_id": product_id, "images": wire.images(row or {})}], rows.IMAGES)
+        found = wire.images(self._saying("images", f"product {product_id}", row))
+        return rows.to_table([{"product_id": product_id, "images": found}], rows.IMAGES)
+
+    def _saying(self, key: str, whose: str, page: Row | None) -> Row:
+        """The page, if it says what was asked: a page that is not there, or has not the key, says nothing of "none"."""
+        if page is not None and key in page:
+            return page
+        why = "its page is not there (404, or an empty answer)" if page is None else f"its page has no {key!r}"
+        raise PosError(
+            f"Hiboutik account {self.account}: {whose}: {why}. What was known is kept; the next run asks again."
+        )
 
     def _customer_page(self, customer_id: int) -> Row | None:
         row = one(self._calls, f"/customer/{customer_id}", wire.CUSTOMER_ID, customer_id)

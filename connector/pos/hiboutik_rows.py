@@ -164,7 +164,7 @@ def customer(row: object, consents: bool, groups: list[int] | None) -> dict[str,
 
 
 def addresses(row: Row) -> list[dict[str, Any]]:
-    """The addresses on a customer's page, none when the key is missing. What is wrong with one is no fault of the others."""
+    """The addresses on a customer's page. What is wrong with one is no fault of the others."""
     return [
         {
             "address_id": read.id("address_id"),
@@ -184,7 +184,7 @@ def addresses(row: Row) -> list[dict[str, Any]]:
 
 
 def images(row: Row) -> list[dict[str, Any]]:
-    """The images on a product's page, in its order; none when the key is missing."""
+    """The images on a product's page, in its order."""
     return [
         {"place": place, "url": read.text("url"), "problems": read.problems}
         for place, read in enumerate(_parts(row.get("images")), 1)

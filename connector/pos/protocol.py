@@ -107,13 +107,17 @@ class PointOfSale(Protocol):
         """`CUSTOMERS` read one by one; an id that no longer exists gives no row."""
 
     def addresses(self, customer_id: int) -> pa.Table:
-        """`ADDRESSES`, one row, without its digest; no address where the customer has none or no longer exists.
+        """`ADDRESSES`, one row, without its digest; no address where the customer has none.
 
-        One call, none for a customer who was read before by himself.
+        Raises `PosError` where he has no page, or it does not say which addresses he has. One call, none for a customer who
+        was read before by himself.
         """
 
     def images(self, product_id: int) -> pa.Table:
-        """`IMAGES`, one row, without its digest; no image where the product has none or no longer exists. One call."""
+        """`IMAGES`, one row, without its digest; no image where the product has none. One call.
+
+        Raises `PosError` where it has no page, or the page does not say which images there are.
+        """
 
     def sales(self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str] = ...) -> pa.Table:
         """`SALES` of one store that the till lists under one closing day, with lines that add up.

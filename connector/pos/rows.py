@@ -121,8 +121,9 @@ ADDRESS = pa.struct(
 ADDRESSES = pa.schema(
     [
         pa.field("customer_id", pa.int64()),
-        pa.field("addresses", pa.list_(ADDRESS)),
-        pa.field("row_digest", pa.binary(16)),  # of the list's row when this was read: see connector.reading_details
+        pa.field("addresses", pa.list_(ADDRESS)),  # null: the page was asked for, and never given
+        # of the list's row when this was read, null where the page was not given the last time: see connector.reading_details
+        pa.field("row_digest", pa.binary(16)),
     ]
 )
 
@@ -137,8 +138,8 @@ IMAGE = pa.struct(
 IMAGES = pa.schema(
     [
         pa.field("product_id", pa.int64()),
-        pa.field("images", pa.list_(IMAGE)),
-        pa.field("row_digest", pa.binary(16)),  # as of `ADDRESSES`
+        pa.field("images", pa.list_(IMAGE)),  # both as of `ADDRESSES`
+        pa.field("row_digest", pa.binary(16)),
     ]
 )
 

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.config import Shop
+from connector.mapping.identifiers import is_pos_id
 from connector.pos.systems import pushed_customer_id, pushed_sale_id
 from connector.receive.budget import BUDGET, within_budget
 from connector.receive.rate import RateLimit
@@ -102,5 +103,7 @@ def _keep(shop: Shop, state: State, body: bytes) -> None:
     sale_id = pushed_sale_id(shop.pos, body)
     if sale_id is not None:
         TillInbox(state.db, shop.key, state.sealer).put(sale_id, body)
-    elif shop.pos.erase_deleted and (customer_id := pushed_customer_id(shop.pos, body)):
-        ChangedCustomers(state.db, shop.key).put(customer_id)
+    elif shop.pos.erase_deleted:
+        customer_id = pushed_customer_id(shop.pos, body)
+        if customer_id is not None and is_pos_id(customer_id):
+            ChangedCustomers(state.db, shop.key).put(customer_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
 from connector.state.database import Database, upsert
 from connector.state.tables import changed_customers as table
@@ -31,15 +31,25 @@ class ChangedCustomers:
 
     def settle(self, told: Mapping[int, int]) -> None:
         """It is known what became of these; one of whom the till has told again since stays."""
-        one = (
-            (table.c.shop == self._shop)
-            & (table.c.customer_id == bindparam("who"))
-            & (table.c.told_at == bindparam("at"))
-        )
         if told:
             with self._db.begin() as connection:
-                connection.execute(delete(table).where(one), [{"who": who, "at": at} for who, at in told.items()])
+                connection.execute(delete(table).where(self._one()), _as_told(told))
 
-    def forget(self, connection: Connection, customer_id: int) -> None:
-        """Removes him, within the caller's transaction."""
-        connection.execute(delete(table).where(table.c.shop == self._shop, table.c.customer_id == customer_id))
+    def put_back(self, told: Mapping[int, int], at: int) -> None:
+        """It could not be known of these: as if the till had told of them at `at`, unless it has told again since."""
+        if told:
+            with self._db.begin() as connection:
+                connection.execute(update(table).where(self._one()).values(told_at=at), _as_told(told))
+
+    def forget(self, customer_id: int) -> None:
+        """He is erased: nothing is to be known of him any more."""
+        with self._db.begin() as connection:
+            connection.execute(delete(table).where(table.c.shop == self._shop, table.c.customer_id == customer_id))
+
+    def _one(self) -> ColumnElement[bool]:
+        of_him = (table.c.shop == self._shop) & (table.c.customer_id == bindparam("who"))
+        return of_him & (table.c.told_at == bindparam("then"))
+
+
+def _as_told(told: Mapping[int, int]) -> list[dict[str, int]]:
+    return [{"who": who, "then": then} for who, then in told.items()]

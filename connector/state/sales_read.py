@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import BigInteger, ColumnElement, Select, cast, delete, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, delete, func, select, update
 
 from connector.mapping.facts import SALE_FACTS, SALE_GROUPS
 from connector.state.database import Database, upsert
-from connector.state.tables import closed_sales
+from connector.state.tables import closed_sales, lost_sales
 
 _TOTALS: list[pa.Field[Any]] = [
     pa.field("store_id", pa.int64()),
@@ -36,7 +36,7 @@ class SalesRead:
     def replace(self, store_id: int, day: str, facts: pa.Table) -> None:
         """Takes `SALE_FACTS` for all that is known of one store and day: what is no longer listed there goes away.
 
-        A sale that was listed elsewhere before moves here.
+        A sale that was listed elsewhere before moves here. Whoever loses one by this, but to nobody, is remembered.
         """
         rows = [
             {"shop": self._shop, **row, "currency": row["currency"] or ""}  # "": it could not be read
@@ -44,10 +44,37 @@ class SalesRead:
         ]
         table = closed_sales
         with self._db.begin() as connection:
+            self._note_who_loses(connection, store_id, day, {row["sale_id"]: row["customer_id"] for row in rows})
             connection.execute(
                 delete(table).where(table.c.shop == self._shop, table.c.store_id == store_id, table.c.day == day)
             )
             upsert(connection, table, rows)
+
+    def _note_who_loses(self, connection: Connection, store_id: int, day: str, owners: Mapping[int, int]) -> None:
+        """`owners`: of the sales of the day from now on. A sale that is gone may be another customer's on another day."""
+        table = closed_sales
+        before = select(table.c.sale_id, table.c.customer_id).where(
+            table.c.shop == self._shop, table.c.customer_id != 0
+        )
+        here = (table.c.store_id == store_id) & (table.c.day == day)
+        known = list(connection.execute(before.where(here)))
+        for chunk in _chunks(owners):
+            known += connection.execute(before.where(table.c.sale_id.in_(chunk)))
+        losers = {had for sale_id, had in known if owners.get(sale_id, -1) not in (had, 0)}
+        upsert(connection, lost_sales, [{"shop": self._shop, "customer_id": had} for had in sorted(losers)], update=())
+
+    def has_lost_a_sale(self, customer_id: int) -> bool:
+        """Whether a sale that was read as this customer's is known to be another's since, or to be gone."""
+        query = select(lost_sales.c.customer_id).where(
+            lost_sales.c.shop == self._shop, lost_sales.c.customer_id == customer_id
+        )
+        with self._db.read() as connection:
+            return connection.execute(query).one_or_none() is not None
+
+    def forget_losses(self, connection: Connection, customer_id: int) -> None:
+        """Removes what `has_lost_a_sale` goes by, within the caller's transaction."""
+        table = lost_sales
+        connection.execute(delete(table).where(table.c.shop == self._shop, table.c.customer_id == customer_id))
 
     def mark_sent(self, sale_ids: Collection[int], *, sent: bool) -> None:
         """Sales that are orders at ShopiMind, or no orders there after all, because it refused them."""

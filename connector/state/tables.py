@@ -289,6 +289,10 @@ changed_customers = Table(
     **_COMPACT,
 )
 
+# Customers of whom a sale was read once that is another customer's now, or is gone: without any sale left, one of them may have
+# become part of somebody else.
+lost_sales = Table("lost_sales", metadata, _key("shop"), _key("customer_id", BigInteger), **_COMPACT)
+
 # What the marks of erased customers are made with: sealed, one per shop, so that a change of keys leaves the marks valid.
 tombstone_keys = Table("tombstone_keys", metadata, _key("shop"), Column("key", LargeBinary, nullable=False), **_COMPACT)
 

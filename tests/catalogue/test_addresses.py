@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from connector.sandbox.fault_plan import FaultPlan, status_fault
 from tests.sync.conftest import MakeWorld
 from tests.sync.test_sync_plan import assert_the_sync_does_what_the_plan_says
 from tests.sync.world import CUSTOMERS, STORES, World, day, sale, till_account
@@ -158,7 +159,7 @@ def test_a_page_that_does_not_come_is_told_and_asked_for_by_the_next_run(people:
     ran = people.sync()
     assert ran.code == 1
     assert "addresses of customers 101" in ran.shop()["message"]
-    assert outcomes(ran)["skipped"]["not_read_yet"] == 1
+    assert outcomes(ran)["skipped"]["page_not_given"] == 1
     people.sandbox.till.switches.html = []
     people.record()
     assert people.sync().row("addresses")["sent"] == 2
@@ -200,6 +201,35 @@ def test_addresses_that_shopimind_does_not_list_yet_are_deleted_too(people: Worl
     people.sync("--full")
     receipt = people.run("erase", "--shop", "alpha", "--customer", "101", "--json", ago_days=-1).document
     assert receipt["shopimind"]["addresses"] == 3, receipt
+
+
+def test_of_a_customer_who_is_not_listed_any_more_the_addresses_are_erased_too(people: World) -> None:
+    people.sync()
+    people.till().delete("customers", 101)
+    people.sync()
+    assert len(held(people)) == 2
+    receipt = people.run("erase", "--shop", "alpha", "--customer", "101", "--json", ago_days=-1).document
+    assert (receipt["shopimind"]["addresses"], receipt["here"]["ledger"]) == (2, 4)
+    assert held(people) == {}
+
+
+def test_an_address_that_came_with_a_merge_becomes_inactive_when_it_is_gone_there_too(people: World) -> None:
+    people.sync()
+    till = people.till()
+    till.delete("customers", 101)
+    for phone, addresses in (("06 39 98 01 04", [HOME]), ("06 39 98 01 05", [])):
+        till.put("customers", {"customers_id": 104, "phone": phone, "addresses": addresses})
+        people.sync()
+    told = held(people)[900_000_009]
+    assert (told["customer_id"], told["is_active"]) == ("a_104", False)
+
+
+def test_that_shopimind_knows_nobody_of_that_name_is_no_reason_to_fail(people: World) -> None:
+    """He was removed there by somebody else, or by a command that was broken off."""
+    people.sync()
+    people.sandbox.crm_server.faults = FaultPlan([status_fault(404, path="/customers/a_101")])
+    ran = people.run("erase", "--shop", "alpha", "--customer", "101", "--json")
+    assert (ran.code, ran.document["status"]) == (0, "erased"), ran.document
 
 
 def test_a_shop_that_did_not_ask_for_them_reads_no_page(people: World) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connector.sandbox.fault_plan import Fault, FaultPlan, status_fault
 from tests.sync.conftest import MakeWorld
 from tests.sync.test_sync_plan import assert_the_sync_does_what_the_plan_says
 from tests.sync.world import CUSTOMERS, PRODUCTS, STORES, Ran, World, day, sale, till_account
@@ -69,6 +70,57 @@ def test_a_page_is_read_again_when_the_row_changed(shelf: World) -> None:
     assert (pages(shelf), ran.row("images")["sent"], ran.row("products")["sent"]) == ([11], 2, 1)
     assert shelf.held_by_id("images", "image_id")["a_11-1"]["url"] == BACK["url"]
     assert shelf.held_by_id("products", "product_id")[900_000_011]["image_link"] == BACK["url"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        status_fault(404, path="/products/11$"),
+        Fault(kind="answer", status=200, path="/products/11$", body=[]),
+        Fault(kind="answer", status=200, path="/products/11$", body=[{"product_id": 11, "product_model": "Savon"}]),
+        status_fault(400, path="/products/11$"),
+    ],
+    ids=["404", "empty", "no key", "rejected"],
+)
+def test_a_page_that_the_till_does_not_give_is_not_read_keeps_what_was_known_and_is_asked_for_again(
+    shelf: World, answer: Fault
+) -> None:
+    shelf.sync()
+    shelf.till().put("products", {"product_id": 11, "updated_at": f"{day(0)} 00:00:01", "images": [BACK, FRONT]})
+    shelf.sandbox.till_server.faults = FaultPlan([answer])
+    for _ in range(2):
+        shelf.record()
+        ran = shelf.sync()
+        assert (ran.code, ran.shop()["status"], pages(shelf)) == (3, "refused", [11])
+        assert "images of products 11" in ran.err
+        assert outcomes(ran)["unchanged"] == 2
+        assert shelf.held_by_id("products", "product_id")[900_000_011]["image_link"] == FRONT["url"]
+    shelf.sandbox.till_server.faults = FaultPlan()
+    shelf.record()
+    ran = shelf.sync()
+    assert (pages(shelf), ran.row("images")["sent"]) == ([11], 2)
+    assert shelf.held_by_id("images", "image_id")["a_11-1"]["url"] == BACK["url"]
+
+
+def test_after_three_pages_in_vain_no_more_are_asked_for_and_the_next_sync_asks_for_those_last(shelf: World) -> None:
+    shelf.sandbox.till_server.faults = FaultPlan([status_fault(500, path="/products/1[235]$")])
+    ran = shelf.sync()
+    assert (ran.code, list(dict.fromkeys(pages(shelf)))) == (1, [15, 13, 12])
+    assert "images of products 15" in ran.shop()["message"]
+    assert outcomes(ran)["skipped"] == {
+        "archived_product": 1,
+        "not_read_yet": 1,
+        "page_not_given": 2,
+        "product_not_delivered": 1,
+    }
+    shelf.record()
+    ran = shelf.sync()
+    assert (ran.code, list(dict.fromkeys(pages(shelf)))) == (1, [11, 15, 13, 12])
+    assert outcomes(ran)["sent"] == 2
+    shelf.sandbox.till_server.faults = FaultPlan()
+    shelf.record()
+    assert shelf.sync().code == 3
+    assert pages(shelf) == [15, 13, 12]
 
 
 @pytest.mark.parametrize("only", ["products", "images"])

@@ -36,7 +36,7 @@ class Telling:
 
     def told(self) -> set[int]:
         """Of whom the till has told."""
-        return set(ChangedCustomers(self.state.db, "alpha").told_before(int(time.time()) + 1))
+        return set(ChangedCustomers(self.state.db, "alpha").told_before(int(time.time()) + 3_600))
 
     def delete_at_the_till(self, customer_id: int) -> None:
         url = f"{self.world.sandbox.till_url}/_sandbox/alpha/customers/{customer_id}"

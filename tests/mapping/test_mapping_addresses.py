@@ -20,10 +20,11 @@ HIS = {
 
 
 def mapped(
-    *addresses: Any, of: dict[str, Any] | None = None, delivered: bool = True, read: bool = True, **rules: Any
+    *addresses: Any, of: dict[str, Any] | None = None, delivered: bool = True, read: bool | None = True, **rules: Any
 ) -> list[dict[str, Any]]:
     book = {"customer_id": 5, "addresses": wire.addresses({"addresses": list(addresses)})}
-    books = rows.to_table([book] if read else [], rows.ADDRESSES)
+    never_given = {"customer_id": 5, "addresses": None}
+    books = rows.to_table({True: [book], False: [], None: [never_given]}[read], rows.ADDRESSES)
     people = rows.to_table([customer(**(of or {}))], rows.CUSTOMERS)
     names = {"ml_5"} if delivered else set()
     facts = {5: CustomerFacts(home_store_id=3)}
@@ -101,6 +102,7 @@ def test_an_address_that_says_no_place_is_skipped():
         ({"delivered": False}, "customer_not_delivered"),
         ({"of": {"customer_id": None}}, "customer_not_delivered"),
         ({"read": False}, "not_read_yet"),
+        ({"read": None}, "page_not_given"),
         ({}, "no_address"),
     ],
 )
@@ -118,7 +120,7 @@ def test_an_address_without_a_number_that_can_be_sent_is_refused_alone(number):
     assert (bad["outcome"], bad["field"], good["outcome"]) == ("refused", "address_id", "send")
 
 
-@pytest.mark.parametrize("page", [{}, {"addresses": []}, {"addresses": None}, {"addresses": ""}])
+@pytest.mark.parametrize("page", [{"addresses": []}, {"addresses": None}, {"addresses": ""}])
 def test_a_page_without_addresses_has_none(page):
     assert wire.addresses(page) == []
 

@@ -16,12 +16,13 @@ FRONT = {"url": "https://img.example/1204/front.jpg", "width": "1000", "height":
 BACK = {"url": "https://img.example/1204/back.jpg", "width": "1000", "height": "1000"}
 
 
-def pages(*images: Any, read: bool = True) -> Any:
+def pages(*images: Any, read: bool | None = True) -> Any:
     page = {"product_id": 1204, "images": wire.images({"images": list(images)})}
-    return rows.to_table([page] if read else [], rows.IMAGES)
+    never_given = {"product_id": 1204, "images": None}
+    return rows.to_table({True: [page], False: [], None: [never_given]}[read], rows.IMAGES)
 
 
-def mapped(*images: Any, read: bool = True, delivered: bool = True, **changes: Any) -> list[dict[str, Any]]:
+def mapped(*images: Any, read: bool | None = True, delivered: bool = True, **changes: Any) -> list[dict[str, Any]]:
     products = rows.to_table([product(**changes)], rows.PRODUCTS)
     return records(map_images(shop(), products, {"900001204"} if delivered else (), pages(*images, read=read)))
 
@@ -74,6 +75,7 @@ def test_what_is_no_image_is_refused(odd):
         ({"delivered": False}, "product_not_delivered"),
         ({"product_id": None}, "product_not_delivered"),
         ({"read": False}, "not_read_yet"),
+        ({"read": None}, "page_not_given"),
         ({}, "no_image"),
     ],
 )

@@ -31,7 +31,12 @@ def customers(pos):
 
 def test_addresses_of_a_customer_who_was_read_by_himself_cost_no_other_call(make, till, counter):
     addresses = [{"address_id": "9", "address": "4 rue des Lilas", "city": "Lyon", "zip_code": 69003, "gender": 0}]
-    till.serve({"/customer/5": [CUSTOMER | {"addresses": addresses}], "/customer/6": [CUSTOMER | {"customers_id": 6}]})
+    till.serve(
+        {
+            "/customer/5": [CUSTOMER | {"addresses": addresses}],
+            "/customer/6": [CUSTOMER | {"customers_id": 6, "addresses": []}],
+        }
+    )
     pos = make()
     pos.customers_by_id([5])
     (row,) = pos.addresses(5).to_pylist()
@@ -41,6 +46,15 @@ def test_addresses_of_a_customer_who_was_read_by_himself_cost_no_other_call(make
     ]  # fmt: skip
     assert pos.addresses(6)["addresses"].to_pylist() == [[]]
     assert counter.spent == 2
+
+
+@pytest.mark.parametrize(("page", "why"), [([], "not there"), ([{"customers_id": 6, "product_id": 6}], "has no '")])
+def test_a_page_that_is_gone_or_has_not_the_key_does_not_say_that_there_is_none(make, till, page, why):
+    till.serve({"/customer/6": page, "/products/6": page})
+    pos = make()
+    for read in (pos.addresses, pos.images):
+        with pytest.raises(PosError, match=why):
+            read(6)
 
 
 def test_images_come_in_the_order_of_the_products_page(make, till):

@@ -79,6 +79,21 @@ def test_a_sale_that_moved_to_another_store_or_day_counts_once(read: SalesRead) 
     assert [tuple(row.values()) for row in totals.to_pylist()] == [(2, "2026-11-02", "EUR", "sale", True, 1, 1200)]
 
 
+def test_who_loses_a_sale_is_remembered_unless_it_becomes_nobodys(db, read: SalesRead) -> None:
+    read.replace(1, "2026-11-01", facts(*({"sale_id": each, "customer_id": each} for each in (1, 2, 3, 4, 5))))
+    moved = {"store_id": 2, "day": "2026-11-02"}
+    read.replace(2, "2026-11-02", facts({"sale_id": 1, "customer_id": 5, **moved}))
+    read.replace(
+        1, "2026-11-01", facts({"sale_id": 2, "customer_id": 5}, {"sale_id": 3, "customer_id": 0}, {"sale_id": 5})
+    )
+    read.replace(1, "2026-11-01", facts({"sale_id": 2, "customer_id": 5}, {"sale_id": 5}))
+    assert [each for each in range(1, 6) if read.has_lost_a_sale(each)] == [1, 2, 4, 5]
+    assert not SalesRead(db, "other").has_lost_a_sale(1)
+    with db.begin() as connection:
+        read.forget_losses(connection, 1)
+    assert [each for each in range(1, 6) if read.has_lost_a_sale(each)] == [2, 4, 5]
+
+
 def test_the_first_closing_is_of_any_day_and_kind(read: SalesRead) -> None:
     read.replace(1, "2026-11-01", facts({"sale_id": 1, "closed_at": 3000}))
     read.replace(

@@ -345,7 +345,9 @@ def test_the_sensor_starts_nothing_while_the_installation_is_not_active(pushing:
     pushing.close_sale(601)
     governed = definitions_of([pushing.shop.model_copy(update={"installation_id": "inst_alpha"})])
     context = dg.build_sensor_context(instance=pushing.world.instance)
-    asked = governed.resolve_sensor_def("pushed_alpha").evaluate_tick(context)
+    sensor = governed.resolve_sensor_def("pushed_alpha")
+    assert sensor.default_status is dg.DefaultSensorStatus.STOPPED  # its secret is of the file: it is started by hand
+    asked = sensor.evaluate_tick(context)
     assert not asked.run_requests
     assert "inst_alpha" in (asked.skip_message or "")
     assert len(pushing.waiting()) == 1
