@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import yaml
@@ -21,7 +21,8 @@ A_WEEK = {"code_name": "pos_purchase", "max_age_hours": 168}
 def test_a_day_before_the_look_back_is_history_however_old_a_sale_may_be(make_world: MakeWorld) -> None:
     events = Events(make_world())
     events.declare([A_WEEK])
-    events.sync(hours_later=-5 * 24)  # since then the event exists
+    late = datetime.combine(day(5), time(23, 30), PARIS)  # after the sales of that day
+    events.sync(hours_later=(late - datetime.now(PARIS)) / timedelta(hours=1))  # since then the event exists
     events.world.till().put_sale(sale(601, day(2)))
     events.world.till().put_sale(sale(602, day(3)))
     planned = events.world.plan("--from", str(day(5))).row("events")

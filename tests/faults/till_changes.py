@@ -14,12 +14,16 @@ from tests.faults.shop_world import World
 SHOP = "alpha"
 
 
-def shop_of(records: int) -> TillAccount:
-    """`alpha`, two stores, with about so many records: a third each are customers, their profiles, and orders."""
+def shop_of(records: int, *, newest: int = 0) -> TillAccount:
+    """`alpha`, two stores, with about so many records: a third each are customers, their profiles, and orders.
+
+    The last sales are of `newest` days ago; those of today may have closed later than now.
+    """
     third = max(8, records // 3)
     customers = [customer(number) for number in range(1, third + 1)]
+    days = [days_ago(ago) for ago in range(newest, little_till.DAYS)]
     sales = [
-        sale(1000 + n, 1 + n % 2, days_ago(n % little_till.DAYS), 1 + n % third, line(1 + n % little_till.PRODUCTS))
+        sale(1000 + n, 1 + n % 2, days[n % len(days)], 1 + n % third, line(1 + n % little_till.PRODUCTS))
         for n in range(third)
     ]
     stores = [store(1, "Lyon"), store(2, "Nice")]

@@ -56,6 +56,7 @@ OTHERS: Rows = {
     "tombstone_keys": [{"shop": OTHER, "key": b"sealed"}],
     "tombstones": [{"shop": OTHER, "mark": b"m" * 32, "erased_at": 8}],
     "changed_customers": [{"shop": OTHER, "customer_id": 8, "told_at": 9}],
+    "lost_sales": [{"shop": OTHER, "customer_id": 8}],
 }
 
 
