@@ -101,6 +101,8 @@ class Story:
         resent = self._answered.take(self.world.requests("crm", method="POST"), whole=whole, lost=lost)
         if not full:
             self._check_resent(resent, trouble, whole=whole)
+        if lost:  # what is sent again now is not the kill's doing
+            self._since_kill = None
         self.figures.kills += self._killed
         if self._killed:
             self._since_kill = self._since_kill or 0
