@@ -1,8 +1,8 @@
 """What all assets of one shop have in common: key, group, partitions, pool, checks, freshness, and how a failure is told."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from dagster._utils.warnings import disable_dagster_warnings
 
 from assets import checks
 from assets.resources import Connector
-from assets.storage import DayRows, Metadata, Rows, column_schema
+from assets.storage import DayRows, Metadata, Rows, Telling, column_schema
 from connector.config import Shop
 from connector.shop_run import ShopRun, Stopped
 from connector.state.lake import LakeMissing
@@ -29,11 +29,11 @@ _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_wi
 
 @dataclass
 class Delivered:
-    """What a step leaves that writes nothing to the lake; `of_days` is the metadata of single days."""
+    """What a step leaves that writes nothing to the lake; `of_days` is the metadata of single days, made as it is shown."""
 
     metadata: Metadata
     checks: Sequence[dg.AssetCheckResult] = ()
-    of_days: Mapping[str, Metadata] = field(default_factory=dict)
+    of_days: Iterable[tuple[str, Metadata]] = ()
 
 
 class Ended(Stopped):
@@ -181,13 +181,14 @@ def _definition_metadata(schema: pa.Schema | None, daily: bool) -> Metadata:
     return metadata | ({"partition_expr": "day"} if daily and schema is not None else {})
 
 
-def _result(context: dg.AssetExecutionContext, made: Rows | DayRows | Delivered, telling: Any) -> Any:
+def _result(context: dg.AssetExecutionContext, made: Rows | DayRows | Delivered, telling: Telling) -> Any:
     def show(day: str, metadata: Metadata) -> None:
         context.add_asset_metadata(metadata, partition_key=day)
 
     if isinstance(made, Delivered):
-        for day, metadata in made.of_days.items():
-            show(day, metadata)
+        with telling():
+            for day, metadata in made.of_days:
+                show(day, metadata)
         return dg.MaterializeResult(metadata=made.metadata, check_results=made.checks)
     made.telling = telling  # the rows are read while they are written, after this
     if isinstance(made, DayRows):

@@ -1,9 +1,10 @@
 """What a person sees on a materialization: counts by outcome and store, amounts, a small chart. Never a customer's data."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import dagster as dg
@@ -106,15 +107,16 @@ def of_run(ctx: ShopContext, lines: Iterable[Mapping[str, Any]], order: Sequence
     return {"outcomes": outcome_table(counts, "entity"), **_reasons(_total(counts.values()))} if counts else {}
 
 
-def of_days_delivered(ctx: ShopContext, held: Iterable[DayHeld]) -> dict[str, Metadata]:
-    """Per day what the ledger has of it: what ShopiMind holds."""
+def of_days_delivered(ctx: ShopContext, held: Iterable[DayHeld]) -> Iterator[tuple[str, Metadata]]:
+    """Per day what the ledger has of it: what ShopiMind holds. `held` comes by day, and only one is kept at a time."""
     names = {store.store_id: store_name(store) for store in ctx.stores}
-    days: dict[str, dict[str, Counts]] = defaultdict(lambda: {name: Counts() for name in names.values()})
-    for each in held:
-        counts = days[each.day].setdefault(names.get(each.store_id, f"unknown ({each.store_id})"), Counts())
-        counts.read += each.records
-        counts.add_amount(Decimal(each.cents) / 100, each.currency)
-    return {day: _of_day_delivered(stores) for day, stores in days.items()}
+    for day, of_day in groupby(held, key=lambda each: each.day):
+        stores = {name: Counts() for name in names.values()}
+        for each in of_day:
+            counts = stores.setdefault(names.get(each.store_id, f"unknown ({each.store_id})"), Counts())
+            counts.read += each.records
+            counts.add_amount(Decimal(each.cents) / 100, each.currency)
+        yield day, _of_day_delivered(stores)
 
 
 def _of_day_delivered(stores: Mapping[str, Counts]) -> Metadata:

@@ -72,22 +72,24 @@ class SalesReading:
         """Days before the shop's first one are due from now on, until they are read: a run may end before."""
         first, run = self.run.first_day.isoformat(), self.run
         if not run.dry:
-            run.days.ask_for((store, day) for day, stores in self.days.items() if day < first for store in stores)
+            run.days.ask_for({day: stores for day, stores in self.days.items() if day < first})
 
     def _read(self) -> Iterator[tuple[Pair, pa.Table | None]]:
         """Every pair once, None for one that was not read: first what every sync reads, then month by month."""
         first = TurnoverFirst(self.run)
         with PairReader(self.run) as pairs:
-            recent, history = list[Pair](), list[Pair]()
-            for day in sorted(self.days, reverse=True):
-                for store in self.days[day]:
-                    (history if pairs.is_history((day, store)) else recent).append((day, store))
+            newest_first = sorted(self.days, reverse=True)
+            recent = [pair for pair in self._pairs(newest_first) if not pairs.is_history(pair)]
             yield from pairs.read(reversed(recent))
-            for _, month in groupby(history, key=lambda pair: pair[0][:7]):
-                yield from _MonthReading(first, pairs, list(month))
+            for _, days in groupby(newest_first, key=lambda day: day[:7]):
+                if month := [pair for pair in self._pairs(days) if pairs.is_history(pair)]:
+                    yield from _MonthReading(first, pairs, month)
             if self._looks_back() and not pairs.stopped:
                 with suppress(QuotaReached):  # whatever needs a call next meets it too, and tells it
                     look_for_late_changes(first)
+
+    def _pairs(self, days: Iterable[str]) -> Iterator[Pair]:
+        return ((day, store) for day in days for store in self.days[day])
 
     def _looks_back(self) -> bool:
         """Whether this is a sync of what is due, and not only of today or of the history."""

@@ -37,7 +37,7 @@ class TurnoverFirst:
     """The turnover as one run over a shop uses it. `ask` may be called by several threads."""
 
     run: ShopRun
-    asked: dict[StoreMonth, Month | None] = field(default_factory=dict)  # None: it did not come
+    asked: dict[StoreMonth, bool] = field(default_factory=dict)  # whether it came; what it told is in the database
     _trust: str | None = None  # what this run has learned, which a plan does not keep
 
     @property
@@ -80,7 +80,7 @@ class TurnoverFirst:
         except PosError as error:
             log.warning("%s: turnover is not used: %s", self.run.shop.key, error)
             told = None
-        self.asked[place] = told
+        self.asked[place] = told is not None
         if told is not None and not self.run.dry:
             self.run.turnover.keep(store_id, told, int(self.run.clock()))
         return told
@@ -169,7 +169,7 @@ def _look_at(first: TurnoverFirst, place: StoreMonth) -> None:
         return
     if place not in first.asked and not _told_today(run, place):
         first.ask(place)
-    if run.dry or first.asked.get(place, ()) is None:
+    if run.dry or not first.asked.get(place, True):
         return
     told = run.turnover.month(*place)
     differing = [day for day in read if not agrees(told[day], read[day])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -14,6 +14,7 @@ from connector.state.database import Database, upsert
 from connector.state.tables import ledger
 
 _IDS_PER_QUERY = 500
+_ROWS_AT_ONCE = 1_000
 
 # The ledger's rows of one entity, as `Ledger.records` gives them.
 NOTED = pa.schema(
@@ -151,8 +152,8 @@ class Ledger:
         with self._db.read() as connection:
             return [Held(*row) for row in connection.execute(query)]
 
-    def held_by_day(self, entity: str, first: str, last: str) -> list[DayHeld]:
-        """Totals of the closing days `first` to `last`, both inclusive, by day, store and currency."""
+    def held_by_day(self, entity: str, first: str, last: str) -> Iterator[DayHeld]:
+        """Totals of the closing days `first` to `last`, both inclusive, by day, store and currency; a few at a time."""
         columns = (ledger.c.day, ledger.c.store_id, func.coalesce(ledger.c.currency, ""))
         query = (
             select(*columns, func.count(), func.coalesce(func.sum(ledger.c.cents), 0))
@@ -162,10 +163,9 @@ class Ledger:
             .order_by(*columns)
         )
         with self._db.read() as connection:
-            rows = [tuple(row) for row in connection.execute(query)]
-        return [
-            DayHeld(day, store_id, currency, records, int(cents)) for day, store_id, currency, records, cents in rows
-        ]
+            rows = connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
+            for day, store_id, currency, records, cents in rows:
+                yield DayHeld(day, store_id, currency, records, int(cents))
 
     def strays(self, entity: str, source_of_store: dict[int, int], run_id: str) -> list[str]:
         """Records that this run delivered under another store's source than that of their store (guarantee 6)."""

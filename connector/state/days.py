@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -64,14 +65,15 @@ class Days:
             one = (days.c.shop == self._shop) & (days.c.store_id == store_id) & (days.c.day == day)
             connection.execute(update(days).where(one).values(complete=False))
 
-    def ask_for(self, pairs: Iterable[tuple[int, str]]) -> None:
-        """Days (of stores) that somebody asked for: they are due until they are read, wherever the history begins."""
-        rows = [
-            {"shop": self._shop, "store_id": store_id, "day": day, "complete": False, "sales": 0}
-            for store_id, day in pairs
-        ]
+    def ask_for(self, asked: Mapping[str, Iterable[int]]) -> None:
+        """Days with their stores that somebody asked for: they are due until they are read, wherever the history begins."""
         with self._db.begin() as connection:
-            upsert(connection, days, rows, update=())
+            for day, stores in asked.items():
+                rows = [
+                    {"shop": self._shop, "store_id": store_id, "day": day, "complete": False, "sales": 0}
+                    for store_id in stores
+                ]
+                upsert(connection, days, rows, update=())
 
     def asked_before(self, first_day: str) -> dict[int, set[str]]:
         """Per store the days before `first_day` that were asked for or begun, and are not complete."""
@@ -100,7 +102,7 @@ class Days:
         )
         with self._db.read() as connection:
             for store_id, day in connection.execute(query):
-                found[store_id].add(day)
+                found[store_id].add(sys.intern(day))  # the same days in every store: one text for all of them
         return found
 
     def complete_of(self, store_id: int, first: str, last: str) -> dict[str, DayRead]:

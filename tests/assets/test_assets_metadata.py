@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
+from datetime import timedelta
 from pathlib import Path
 
+from assets.showing import of_days_delivered
+from connector.delivery.ledger import DayHeld
 from connector.quota import in_words, quota_outlook
 from tests.assets.conftest import WEEK, Synced, World, materialized, metadata
 from tests.sync.world import CUSTOMERS, day
@@ -42,6 +46,25 @@ def test_a_day_shows_what_shopimind_holds_of_it_and_not_what_the_whole_run_did(s
     assert metadata(synced.result, "shopimind_orders", day(5))["amount in EUR"].value == 46.0
     assert metadata(synced.result, "shopimind_orders", day(4))["orders in ShopiMind"].value == 1
     assert "orders in ShopiMind" not in metadata(synced.result, "shopimind_orders", day(2))
+
+
+def test_what_the_days_show_takes_the_memory_of_one_of_them(synced: Synced) -> None:
+    def peak(days: int) -> int:
+        held = (
+            DayHeld((day(0) - timedelta(n)).isoformat(), store, "EUR", 1, 100)
+            for n in range(days)
+            for store in range(200)
+        )
+        tracemalloc.start()
+        try:
+            assert sum(shown["orders in ShopiMind"] for _, shown in of_days_delivered(run.ctx, held)) == 200 * days
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    with synced.world.looking() as run:
+        peak(1)  # what is loaded once
+        assert peak(40) < 1.5 * peak(4)
 
 
 def test_the_summary_gives_the_account_of_the_run(synced: Synced) -> None:
