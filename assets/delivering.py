@@ -169,7 +169,7 @@ def _orders(run: ShopRun, days: StoredDays) -> Delivered:
 
 def _summary(run: ShopRun) -> Delivered:
     settle_inbox(run, delivered=shop_status(run) in _DONE)  # first: whatever becomes of an erasure, sales are delivered
-    erased = erase_deleted(run)
+    deleted = erase_deleted(run)
     status = shop_status(run)
     metadata = {
         "status": status,
@@ -179,8 +179,10 @@ def _summary(run: ShopRun) -> Delivered:
         "calls to the till": run.calls.spent,
         "calls to ShopiMind": run.crm.attempts,
     }
-    if erased:
-        metadata["customers erased, whom the till has deleted"] = erased
+    if deleted.erased:
+        metadata["customers erased, whom the till has deleted"] = deleted.erased
+    if deleted.left:
+        metadata["customers who may have been deleted, left to the next sync"] = deleted.left
     if outlook := quota_outlook(run):
         metadata["quota of the month"] = in_words(outlook)
     if status not in _DONE:

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ import dagster as dg
 import httpx
 import yaml
 from cryptography.fernet import Fernet
+from dagster._core.scheduler.instigation import InstigatorTick
 from rich.console import Console
 from rich.table import Table
 
@@ -42,9 +43,7 @@ SENSOR, SYNC = "pushed_maison_lea", "sync_maison_lea"
 STORE, CUSTOMER, PRODUCT = 1, 1, 1003  # of the shop's sample; the customer has an e-mail address
 EVENT = "pos_purchase"
 AT_ONCE, AFTER_A_PAUSE = 60.0, 120.0  # seconds until a sale has to be told
-QUIET = 25.0  # seconds in which the sensor of pushed sales has looked at least once
 _PATIENCE = 120.0  # seconds for a process to start, and for the first sync
-_TO_END = 5.0  # seconds for a process to end: what it would still note is thrown away
 
 
 class DemoFailed(Exception):
@@ -65,9 +64,14 @@ class Sale:
     def order_id(self) -> str:
         return f"{PREFIX}{self.number}"
 
-    @property
-    def is_late(self) -> bool:
-        return self.due_from is not None and max(self.seen.values(), default=0) > self.due_from + self.limit
+    def is_told(self) -> bool:
+        return len(self.seen) == len(_TOLD)
+
+    def is_late(self, now: float) -> bool:
+        """Also while it is not told yet."""
+        if self.due_from is None:
+            return False
+        return (max(self.seen.values()) if self.is_told() else now) > self.due_from + self.limit
 
 
 class Live:
@@ -84,9 +88,9 @@ class Live:
             opening.enter_context(self.sandbox)
             secret = secrets.token_urlsafe(32)
             self._write_configuration(secret)
+            self._dagster = self._start_dagster(opening)
             self.receiver = self._start_receiver(opening)
             self._ask("POST", f"{self.sandbox.crm_url}/_sandbox/webhooks", {"url": self.receiver, "secret": secret})
-            self._start_dagster(opening)
             self._open = opening.pop_all()
         return self
 
@@ -118,14 +122,28 @@ class Live:
         self._wait("connector receive", lambda: said.read_text("utf-8").endswith("}\n"), process=receiver)
         return str(json.loads(said.read_text("utf-8"))["receive"])
 
-    def _start_dagster(self, opening: ExitStack) -> None:
+    def _start_dagster(self, opening: ExitStack) -> "subprocess.Popen[bytes]":
+        """It takes longest to be there: see `wait_for_dagster`."""
         port = _free_port()
         self.dagster = os.environ[DAGSTER_URL_VARIABLE] = f"http://127.0.0.1:{port}"
         self.instance = open_instance()
         opening.callback(self.instance.dispose)
-        command = ["dagster", "dev", "-w", "workspace.yaml", "-p", str(port)]
-        process = self._start(opening, "dagster", command)
-        self._wait("dagster dev", lambda: self._answers(f"{self.dagster}/server_info"), process=process)
+        return self._start(opening, "dagster", ["dagster", "dev", "-w", "workspace.yaml", "-p", str(port)])
+
+    def wait_for_dagster(self) -> None:
+        self._wait("dagster dev", lambda: self._answers(f"{self.dagster}/server_info"), process=self._dagster)
+
+    def start_sensor(self) -> None:
+        """As its switch in the UI does; `dagster sensor start` would load all the code once more first."""
+        place = {
+            "repositoryLocationName": "pos-to-shopimind",
+            "repositoryName": "__repository__",
+            "sensorName": SENSOR,
+        }
+        asked = {"query": _START_SENSOR, "variables": {"sensor": place}}
+        answered = self._ask("POST", f"{self.dagster}/graphql", asked)["data"]["startSensor"]
+        if answered["__typename"] != "Sensor":
+            raise DemoFailed(f"Dagster did not start the sensor {SENSOR}: {answered}")
 
     def _start(self, opening: ExitStack, name: str, command: list[str]) -> "subprocess.Popen[bytes]":
         with (self.folder / f"{name}.log").open("wb") as said, (self.folder / f"{name}.err").open("wb") as told:
@@ -172,10 +190,9 @@ class Live:
         told = list(self.sandbox.crm.shops[SHOP].docs[f"triggers:{EVENT}"].values())
         return Counter(doc["payload"]["metaData"]["order_id"] for doc in told)
 
-    def watch(self) -> None:
-        """Until every sale is in ShopiMind with its event, or its time is up."""
-        end = max((sale.due_from or sale.closed) + sale.limit for sale in self.sales)
-        while time.monotonic() < end and any(len(sale.seen) < 2 for sale in self.sales):
+    def watch(self) -> bool:
+        """Whether every sale is in ShopiMind with its event, each in its time; ends with the first that is not."""
+        while True:
             for what, there in (("order", self.orders()), ("event", self.events())):
                 for sale in self.sales:
                     if what not in sale.seen and there[sale.order_id]:
@@ -183,7 +200,26 @@ class Live:
                         self.say(
                             f"sale {sale.number}: {_TOLD[what]}, {sale.seen[what] - sale.closed:.1f} s after it closed"
                         )
+            if any(sale.is_late(time.monotonic()) for sale in self.sales):
+                return False
+            if all(sale.is_told() for sale in self.sales):
+                return True
             time.sleep(0.2)
+
+    def wait_for_look(self) -> str:
+        """Until the sensor of pushed sales has looked once more, and started nothing; why it did not."""
+        since = time.time()
+        self._wait(
+            f"a look of {SENSOR}", lambda: any(tick.timestamp > since and tick.is_completed for tick in self._looks())
+        )
+        if started := [run for tick in self._looks() if tick.timestamp > since for run in tick.run_ids]:
+            raise DemoFailed(f"{SENSOR} started a run while the installation was not active: {started[0]}")
+        return next(tick.skip_reason or "" for tick in self._looks() if tick.is_completed)
+
+    def _looks(self) -> Sequence[InstigatorTick]:
+        """The newest first."""
+        (sensor,) = (each for each in self.instance.all_instigator_state() if each.name == SENSOR)
+        return self.instance.get_ticks(sensor.instigator_origin_id, sensor.selector_id, limit=5)
 
     def synced(self, times: int) -> bool:
         """Whether so many syncs of the shop have ended. Raises `DemoFailed` when one ended badly."""
@@ -215,6 +251,9 @@ class Live:
             return False
 
 
+_START_SENSOR = """mutation ($sensor: SensorSelector!) {
+    startSensor(sensorSelector: $sensor) { __typename ... on PythonError { message } }
+}"""
 _TOLD = {"order": "its order is in ShopiMind", "event": f"{EVENT} was triggered"}
 
 
@@ -227,48 +266,62 @@ def demonstrate() -> bool:
         live.lifecycle("install")
         live.lifecycle("activate")
         live.run("connector", "webhooks", "register", "--url", live.receiver, "--shop", SHOP)
-        live.run("dagster", "sensor", "start", SENSOR, "-w", "workspace.yaml")
+        live.wait_for_dagster()
+        live.start_sensor()
         live.say("the till pushes to the receiver, and Dagster's sensor looks every 20 seconds")
         live.wait_for_sync(1)
         before = live.orders()
         live.say(f"first sync, started by the activation: done, {before.total()} orders of the last three days")
-        for _ in range(3):
-            live.close_sale()
-        live.watch()
-        live.lifecycle("deactivate")
-        waiting = [live.close_sale(waits=True) for _ in range(2)]
-        time.sleep(QUIET)
-        early = [sale for sale in waiting if live.orders()[sale.order_id] or live.events()[sale.order_id]]
-        live.say(f"{QUIET:.0f} s deactivated: {len(early)} of {len(waiting)} sales were delivered")
-        live.lifecycle("activate")
-        for sale in waiting:
-            sale.due_from = time.monotonic()
+        in_time = _sell(live) and _pause(live)
+        return _counted(live, before) and in_time
+
+
+def _sell(live: Live) -> bool:
+    for _ in range(3):
         live.close_sale()
-        live.watch()
-        live.wait_for_sync(
-            2
-        )  # it reads the days of all these sales again: had it told of one twice, the table would show it
-        live.say("second sync, started by the activation: done")
-        return _counted(live, before) and not early
+    return live.watch()
+
+
+def _pause(live: Live) -> bool:
+    live.lifecycle("deactivate")
+    waiting = [live.close_sale(waits=True) for _ in range(2)]
+    live.say(f"the sensor has looked, and started nothing: {live.wait_for_look()}")
+    early = [sale for sale in waiting if live.orders()[sale.order_id] or live.events()[sale.order_id]]
+    live.say(f"deactivated: {len(early)} of {len(waiting)} sales were delivered")
+    live.lifecycle("activate")
+    for sale in waiting:
+        sale.due_from = time.monotonic()
+    live.close_sale()
+    if not live.watch():
+        return False
+    live.wait_for_sync(
+        2
+    )  # it reads the days of all these sales again: had it told of one twice, the table would show it
+    live.say("second sync, started by the activation: done")
+    return not early
 
 
 def _counted(live: Live, before: Counter[str]) -> bool:
-    """The table at the end. What is there beyond one of each sale of the demo counts as doubled."""
-    expected = {sale.order_id for sale in live.sales}
+    """The table at the end: whether there is one order and one event of each sale of the demo, in time, and nothing else."""
     table = Table(title="every sale in ShopiMind once, with one event?")
     for column in ("", "closed at the till", "in ShopiMind", "doubled", "missing"):
         table.add_column(column, justify="right" if column else "left")
     right = True
     for name, found in (("orders", live.orders() - before), ("events triggered", live.events())):
-        there = len(expected & set(found))
-        doubled, missing = found.total() - there, len(expected) - there
+        doubled, missing = differs(live.sales, found)
         right = right and not doubled and not missing
-        table.add_row(name, str(len(expected)), str(found.total()), str(doubled), str(missing))
+        table.add_row(name, str(len(live.sales)), str(found.total()), str(doubled), str(missing))
     _out.print(table)
-    late = [str(sale.number) for sale in live.sales if sale.is_late]
+    late = [str(sale.number) for sale in live.sales if sale.is_late(time.monotonic())]
     if late:
         live.say(f"too late: {', '.join(late)} (a minute after closing, two after the activation they waited for)")
     return right and not late
+
+
+def differs(sales: Sequence[Sale], found: Counter[str]) -> tuple[int, int]:
+    """How many are doubled, or of no sale of the demo, and how many are missing."""
+    there = sum(1 for sale in sales if found[sale.order_id])
+    return found.total() - there, len(sales) - there
 
 
 def _own_folder() -> Path:
@@ -291,13 +344,10 @@ def _free_port() -> int:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """As Ctrl-C does; what has not ended after a while is killed with its children."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_TO_END)
-    except subprocess.TimeoutExpired:
+    """With its children, and at once: what they would still note is thrown away."""
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
 
 
 def main() -> int:

@@ -7,7 +7,9 @@ read since, lacks him, his own page is gone, and his sales were not given to som
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow.compute as pc
@@ -21,37 +23,59 @@ from connector.shop_run import ShopRun
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 50  # customers looked for in one run; the others wait for the next
+_SECONDS = 300.0  # after which one run begins with no more of them: an erasure goes through the shop's whole lake
 _IN_VAIN = 3  # of them, one after another, that till or ShopiMind did not answer for, before no more are looked for
 _NO_LINES = SaleNeeds(anonymous_lines=False, external_reference=False)
 
 
-def erase_deleted(run: ShopRun) -> int:
-    """How many were erased. Nothing is done, and no call made, unless this run has read the whole list of customers.
+@dataclass(frozen=True)
+class Search:
+    """What came of it, in customers."""
+
+    erased: int = 0
+    left: int = 0  # whom nobody has looked for: the next run begins with them
+
+
+def erase_deleted(run: ShopRun, clock: Callable[[], float] = time.monotonic) -> Search:
+    """Nothing is done, and no call made, unless this run has read the whole list of customers.
 
     Whom the list has was changed, which costs no call. Whoever could not be asked for or removed is told among the run's
     `problems`; of whom the till's answer cannot be used, a warning tells. Both wait for the next whole reading of the
     list, behind all others. Raises `StateError`.
     """
     if not run.shop.pos.erase_deleted or run.inactive or not list_is_whole(run, "customers"):
-        return 0
+        return Search()
     told = run.changed_customers.told_before(int(run.started.timestamp()))
     listed = _listed(run) if told else set[int]()
     if not listed:
-        return 0  # a till that lists nobody at all has not deleted everybody
+        return Search()  # a till that lists nobody at all has not deleted everybody
+    until = clock() + _SECONDS
     for customer_id in filter(run.tombstones.erased, told):
-        finish_erasure(run, customer_id)
+        if clock() < until:
+            finish_erasure(run, customer_id)
     told = {each: at for each, at in told.items() if not run.tombstones.erased(each)}
     there = {each: at for each, at in told.items() if each in listed or not is_pos_id(each)}
     run.changed_customers.settle(there)
     missing = sorted(told.keys() - there.keys(), key=lambda each: (told[each], each))
-    return _look_for(run, {each: told[each] for each in missing[:_AT_ONCE]})
+    erased, looked_for = _look_for(run, {each: told[each] for each in missing[:_AT_ONCE]}, lambda: clock() < until)
+    left = len(missing) - looked_for
+    if left:
+        log.info(
+            "shop %s: %d customers who may have been deleted were not looked for (at most %d are in one sync, for %.0f minutes; "
+            "none after a stop). Nothing of them was changed; the next sync begins with them.",
+            run.shop.key,
+            left,
+            _AT_ONCE,
+            _SECONDS / 60,
+        )
+    return Search(erased, left)
 
 
-def _look_for(run: ShopRun, missing: Mapping[int, int]) -> int:
-    """How many of these, with when the till told of them, were erased."""
-    erased = in_vain = 0
+def _look_for(run: ShopRun, missing: Mapping[int, int], in_time: Callable[[], bool]) -> tuple[int, int]:
+    """How many of these, with when the till told of them, were erased, and how many looked for."""
+    erased = in_vain = looked_for = 0
     for customer_id, at in missing.items():
-        if in_vain >= _IN_VAIN or run.inactive:
+        if in_vain >= _IN_VAIN or run.inactive or not in_time():
             break
         left, answered = False, True
         try:
@@ -78,7 +102,8 @@ def _look_for(run: ShopRun, missing: Mapping[int, int]) -> int:
         if left:
             run.changed_customers.put_back({customer_id: at}, int(run.started.timestamp()))
         in_vain = 0 if answered else in_vain + 1
-    return erased
+        looked_for += 1
+    return erased, looked_for
 
 
 def _tell_problem(run: ShopRun, sentence: str) -> None:

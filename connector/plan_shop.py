@@ -24,6 +24,7 @@ from connector.plan_counts import Planned, total_of
 from connector.pos.rows import CUSTOMERS, SALES
 from connector.reading_customers import current_customers, read_customers, read_new_customers
 from connector.reading_details import read_addresses, read_images
+from connector.reading_inbox import with_inbox
 from connector.reading_lists import read_products, read_stores
 from connector.reading_sales import SalesReading
 from connector.recording_custom import record_custom_data
@@ -184,7 +185,14 @@ class ShopPlan:
 
     def _orders(self, lake: Lake, sources: Sources) -> None:
         run, key = self.run, self.run.shop.key
-        for day, table in SalesReading(run, run.days_to_read(self.days)):
+
+        def written(day: str) -> pa.Table | None:
+            if lake.exists(key, "pos_sales", day):
+                return pa.concat_tables(lake.read(key, "pos_sales", day))
+            return run.snapshot("pos_sales", SALES, day)
+
+        run.partition_days = self.days
+        for day, table in with_inbox(run, SalesReading(run, run.days_to_read(self.days)), written):
             lake.write(key, "pos_sales", day, [table], SALES)
         read = sorted(run.read_pairs or {})
         sales = (table for day in read for table in lake.read(key, "pos_sales", day))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +17,13 @@ from connector.mapping.customers import map_customers
 from connector.mapping.records import SEND, digest_bytes
 from connector.pos.protocol import CallsKept, PosAccessDenied, PosError, PosUnavailable, QuotaReached
 from connector.pos.rows import ADDRESSES, IMAGES, to_table
+from connector.reading_pairs import CALLS_IN_FLIGHT
 from connector.shop_run import ShopRun
 
 PAGES = 250  # of one kind, asked for by one run at most: as many calls as 62,500 rows of a list cost
 
 _TOLD = 5  # pages that could not be read, told one by one
-_IN_VAIN = 3  # pages that could not be read, one after another, before no more are asked for
+_IN_VAIN = CALLS_IN_FLIGHT  # pages that could not be read, one after another, before no more are asked for
 
 # What the till's row of a customer, of a product, says. Not what a rule makes of it: its change makes no page worth reading.
 _OF_CUSTOMERS = (
@@ -91,12 +94,9 @@ class DetailReading:
     def _ask(self, due: Sequence[int], digests: Mapping[int, bytes]) -> dict[int, dict[str, Any]]:
         """The rows of the pages that were read, with the digest of the list's row."""
         run, fresh = self.run, dict[int, dict[str, Any]]()
-        if not due:
-            return fresh
         try:
-            with run.calls.for_history():
-                for number, row in self._pages(due):
-                    fresh[number] = row | {"row_digest": digests[number]}
+            for number, row in self._pages(due):
+                fresh[number] = row | {"row_digest": digests[number]}
         except CallsKept:  # a stop on purpose that loses nothing: whoever has no turn is counted
             log.info("shop %s: %s: the calls that are left are kept for daily syncs", run.shop.key, self._what)
         except QuotaReached as stop:
@@ -104,23 +104,34 @@ class DetailReading:
         return fresh
 
     def _pages(self, due: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The pages that the till gives. Raises `QuotaReached`."""
-        in_vain = 0
-        for number in due:
-            if in_vain >= _IN_VAIN:
-                break
-            try:
-                (row,) = self.kind.read(self.run, number).to_pylist()
-            except QuotaReached:
-                raise
-            except PosError as error:
-                in_vain += 1
-                self._failed[number] = error
-            else:
-                in_vain = 0
-                self.read += 1
-                self.run.progress(self._what, self.read, len(due))
-                yield number, row
+        """The pages that the till gives. Raises `QuotaReached`, after those that were in flight then."""
+        left, asked, in_vain = deque(due), deque[tuple[int, Future[pa.Table]]](), 0
+        stop: QuotaReached | None = None
+        with ThreadPoolExecutor(CALLS_IN_FLIGHT, thread_name_prefix="till") as pool:
+            while left or asked:
+                while left and stop is None and len(asked) < _IN_VAIN - in_vain:
+                    asked.append((left[0], pool.submit(self._page, left.popleft())))
+                if not asked:
+                    break
+                number, page = asked.popleft()
+                try:
+                    (row,) = page.result().to_pylist()
+                except QuotaReached as reached:
+                    stop = stop or reached
+                except PosError as error:
+                    in_vain += 1
+                    self._failed[number] = error
+                else:
+                    in_vain = 0
+                    self.read += 1
+                    self.run.progress(self._what, self.read, len(due))
+                    yield number, row
+        if stop is not None:
+            raise stop
+
+    def _page(self, number: int) -> pa.Table:
+        with self.run.calls.for_history():
+            return self.kind.read(self.run, number)
 
     def _tell_failed(self) -> None:
         """A till that does not answer fails the run. One that answers and gives no page would fail every run from now on."""

@@ -6,7 +6,7 @@ The same sale may be pushed twice, late, in another order, or never: what the ti
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 import pyarrow as pa
@@ -20,17 +20,24 @@ from connector.state.till_inbox import Message
 
 log = logging.getLogger(__name__)
 
+Written = Callable[[str], pa.Table | None]  # a day's `SALES`, None where it has none yet
+
 _READING_TAKES = 300  # seconds, at most, between a till's answer and the note that its day was read
 
 
-def with_inbox(run: ShopRun, sales: Iterable[tuple[str, pa.Table]]) -> Iterator[tuple[str, pa.Table]]:
-    """Days of `SALES` as they were read, then those that pushed sales changed, which must be written in between."""
+def with_inbox(
+    run: ShopRun, sales: Iterable[tuple[str, pa.Table]], written: Written | None = None
+) -> Iterator[tuple[str, pa.Table]]:
+    """Days of `SALES` as they were read, then those that pushed sales changed, which must be written in between.
+
+    `written` gives a day back as it was written, where that is not the shop's lake.
+    """
     yield from sales
-    yield from read_inbox(run)
+    yield from read_inbox(run, written or (lambda day: run.snapshot("pos_sales", SALES, day)))
 
 
-def read_inbox(run: ShopRun) -> Iterator[tuple[str, pa.Table]]:
-    """Each day that has a pushed sale, with the `SALES` of the lake and the pushed ones laid over them.
+def read_inbox(run: ShopRun, written: Written) -> Iterator[tuple[str, pa.Table]]:
+    """Each day that has a pushed sale, with the `SALES` that it has and the pushed ones laid over them.
 
     They are of this run then (`run.read_pairs`), but a pushed day is not a read one: it is in `run.unread`, so it does not
     become complete, and nothing missing from it counts as gone. Messages that have an effect are in `run.inbox_taken`
@@ -44,7 +51,7 @@ def read_inbox(run: ShopRun) -> Iterator[tuple[str, pa.Table]]:
     for message, sale in _newest(run):
         days.setdefault(sale.day, {})[sale.sale_id] = (message, sale)
     for day in sorted(days):
-        table = _laid_over(run, day, list(days[day].values()))
+        table = _laid_over(run, day, list(days[day].values()), written(day))
         if table is not None:
             yield day, table
 
@@ -92,16 +99,18 @@ def _read(run: ShopRun, message: Message) -> PushedSale | None:
     return None
 
 
-def _laid_over(run: ShopRun, day: str, pushed: list[tuple[Message, PushedSale]]) -> pa.Table | None:
+def _laid_over(
+    run: ShopRun, day: str, pushed: list[tuple[Message, PushedSale]], before: pa.Table | None
+) -> pa.Table | None:
     """The day's sales with the pushed ones among them; None when none of them says anything new."""
-    before = run.snapshot("pos_sales", SALES, day)
     read_at = run.days.read_at(day)
     taken: list[tuple[Message, PushedSale]] = []
     for message, sale in pushed:
         if before is None and sale.store_id in read_at:
             # its other sales are known to the database only: laid over nothing, this one would take their place
-            with run.state.db.begin() as connection:
-                run.days.reopen(connection, [(sale.store_id, day)])
+            if not run.dry:
+                with run.state.db.begin() as connection:
+                    run.days.reopen(connection, [(sale.store_id, day)])
             run.inbox.settle([message.message_id])
         elif before is not None and _is_older(run, message, sale, before, read_at.get(sale.store_id)):
             run.inbox.settle([message.message_id])
@@ -123,13 +132,14 @@ def _laid_over(run: ShopRun, day: str, pushed: list[tuple[Message, PushedSale]])
 def _is_older(run: ShopRun, message: Message, sale: PushedSale, day: pa.Table, read_at: int | None) -> bool:
     """Whether the till was asked for the sale, and gave it whole, after it had pushed it."""
     listed = day.filter(pc.equal(day["sale_id"], sale.sale_id))
-    if not listed.num_rows or "unread" in listed["lines_from"].to_pylist() or read_at is None:
+    if not listed.num_rows or "unread" in listed["lines_from"].to_pylist():
         return False
     of_this_run = sale.store_id in (run.read_pairs or {}).get(sale.day, []) and (sale.store_id, sale.day) not in (
         run.pushed_pairs
     )
-    asked_at = run.started.timestamp() if of_this_run else read_at - _READING_TAKES
-    return message.received_at < asked_at
+    if of_this_run:
+        return message.received_at < run.started.timestamp()
+    return read_at is not None and message.received_at < read_at - _READING_TAKES
 
 
 def _take(run: ShopRun, day: str, stores: list[int]) -> None:

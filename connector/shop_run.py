@@ -156,7 +156,7 @@ class ShopRun:
         self.log = RunLog(db)
         self.tombstones = Tombstones(db, key, self.state.sealer)
         self.changed_customers = ChangedCustomers(db, key, clock=self.clock)
-        self.inbox = TillInbox(db, key, self.state.sealer, clock=self.clock)
+        self.inbox = TillInbox(db, key, self.state.sealer, dry=self.dry, clock=self.clock)
         pos = self.shop.pos
         self.memory = Memory(db, pos.state_key)
         self.calls = MonthlyCalls(

@@ -32,10 +32,15 @@ class Message:
 
 
 class TillInbox:
-    """One shop's inbox. A message is kept until it is `settle`d; one that was tried in vain waits longer each time."""
+    """One shop's inbox. A message is kept until it is `settle`d; one that was tried in vain waits longer each time.
 
-    def __init__(self, db: Database, shop: str, sealer: Sealer, *, clock: Callable[[], float] = time.time) -> None:
-        self._db, self._shop, self._sealer, self._clock = db, shop, sealer, clock
+    `dry` is for a plan, which looks at what waits and leaves it as it is.
+    """
+
+    def __init__(
+        self, db: Database, shop: str, sealer: Sealer, *, dry: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._db, self._shop, self._sealer, self._dry, self._clock = db, shop, sealer, dry, clock
 
     def put(self, sale_id: int, body: bytes) -> None:
         """Keeps a message; when this returns, it is on disk. Raises `StateError` when it could not be kept."""
@@ -109,7 +114,7 @@ class TillInbox:
                     connection.execute(one.values(payload=anew))
 
     def _for_each(self, statement: object, message_ids: Collection[str]) -> None:
-        if message_ids:
+        if message_ids and not self._dry:
             with self._db.begin() as connection:
                 connection.execute(statement, [{"name": name} for name in message_ids])  # type: ignore[call-overload]
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from itertools import count
+
 import httpx
 import pyarrow.parquet as pq
 import pytest
 
+from connector.config import load_shops
+from connector.erasure_deleted import Search, erase_deleted
+from connector.pos.rows import CUSTOMERS
+from connector.reading_customers import read_customers
 from connector.sandbox.fault_plan import FaultPlan, status_fault
+from connector.shop_run import ShopRun
 from connector.state.changed_customers import ChangedCustomers
 from connector.state.till_inbox import TillInbox
 from connector.webhooks import webhook_path
@@ -161,6 +169,27 @@ def test_after_three_who_could_not_be_asked_for_no_more_are_and_the_next_sync_be
     assert telling.sync().code == 1
     assert list(dict.fromkeys(asked(world))) == ["204", "205", "201", "202", "203"]
     assert telling.told() == {201, 202, 203, 204}
+
+
+def test_when_its_time_is_up_the_others_are_left_to_the_next_sync_which_begins_with_them(
+    telling: Telling, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each look at this clock is 100 s later than the one before, and the pass has 300."""
+    caplog.set_level("INFO")
+    world = telling.world
+    for number in (101, 102, 104):
+        telling.delete_at_the_till(number)
+    (shop,) = load_shops(world.shops_file)
+    for erased, left, there in ((2, 1, {104}), (1, 0, set())):
+        caplog.clear()
+        run = ShopRun(shop, telling.state, "run", clock=lambda: time.time() + 120)
+        telling.state.lake.write("alpha", "pos_customers", None, read_customers(run), CUSTOMERS)
+        assert erase_deleted(run, clock=count(0, 100).__next__) == Search(erased, left)
+        run.close()
+        assert telling.told() == there
+        assert bool(left) == ("1 customers who may have been deleted were not looked for" in caplog.text)
+    assert named(world) == []
+    assert not {"a_102", "a_104"} & set(world.held_by_id("customers", "customer_id"))
 
 
 def asked(world: World) -> list[str]:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
 import pytest
 
+from connector.sandbox.till_sender import encoded
+from connector.shop_run import State
+from connector.state.home import HOME_VARIABLE
+from connector.state.till_inbox import TillInbox
 from tests.sync.conftest import MakeWorld
 from tests.sync.world import CUSTOMERS, PRODUCTS, Ran, World, day, line, sale, till_account, usual_sales
 
@@ -102,6 +107,39 @@ def test_first_load_then_unchanged_then_changed(rich: World) -> None:
 def test_with_options_too(world: World, arguments: Sequence[str]) -> None:
     assert_the_sync_does_what_the_plan_says(world, *arguments)
     assert_the_sync_does_what_the_plan_says(world, "--full", *arguments)
+
+
+def test_what_the_till_has_pushed_is_planned_as_the_sync_takes_it_and_left_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sale of a day that is not due any more, a newer message of it, and one that the sync reads anyway."""
+    assert world.sync().code == 0
+    for variable, value in {HOME_VARIABLE: str(world.home), **world.state}.items():
+        monkeypatch.setenv(variable, value)
+    state = State.open()
+    try:
+        inbox = TillInbox(state.db, "alpha", state.sealer)
+        for sale_id, at, total in ((601, day(5), "6.00"), (601, day(5), "12.00"), (602, day(0), "6.00")):
+            inbox.put(sale_id, _pushed(sale_id, at, total))
+        waits = [message.message_id for message in inbox.waiting()]
+        world.till().put_sale(sale(602, day(0), customer=102, at="00:00:01"))
+        elsewhere = world.plan("--from", str(day(4)), "--to", str(day(1)))
+        assert totals(elsewhere, "new") == {}
+        planned = world.plan()
+        assert [message.message_id for message in inbox.waiting()] == waits
+        assert inbox.is_due()
+        assert_the_sync_does_what_the_plan_says(world)
+        assert totals(planned, "new") == {"orders": 2}
+        assert inbox.waiting() == []
+    finally:
+        state.close()
+    assert world.held_by_id("orders", "order_id")["a_601"]["amount"] == 12.0
+
+
+def _pushed(sale_id: int, at: date, total: str) -> bytes:
+    item = {"product_id": 11, "quantity": 1, "vat": "0.20000", "item_total_gross": total, "line_item_id": sale_id * 100}
+    page = {"sale_id": sale_id, "store_id": 1, "customer_id": 102, "completed_at": f"{at} 00:00:01"}
+    return encoded(page | {"currency": "EUR", "total": total, "sale_ext_ref": "", "line_items": [item]})
 
 
 def _inactive_definition(world: World) -> None:
