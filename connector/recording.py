@@ -142,9 +142,9 @@ def record_orders(
         mapped = map_orders(run.ctx, sales, known, run.sales_read.first_closed(named), sizes)
         if not run.new_customers_read:
             _read_again(run, day, sales, named - known.find(named).keys())
-        for store_id in stores if stores is not None else sorted(set(sales["store_id"].to_pylist()) - {None}):
-            facts = mapped.facts.filter(pc.equal(mapped.facts["store_id"], store_id))
-            run.sales_read.replace(store_id, day, facts)
+        listed = stores if stores is not None else sorted(set(sales["store_id"].to_pylist()) - {None})
+        of_them = mapped.facts.filter(pc.is_in(mapped.facts["store_id"], value_set=pa.array(listed, pa.int64())))
+        run.sales_read.replace(listed, day, of_them)
         if mapped.needs_misc_product:
             run.needs_misc_product = True
             if not run.dry:

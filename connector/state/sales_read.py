@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -33,31 +33,37 @@ class SalesRead:
         self._db = db
         self._shop = shop
 
-    def replace(self, store_id: int, day: str, facts: pa.Table) -> None:
-        """Takes `SALE_FACTS` for all that is known of one store and day: what is no longer listed there goes away.
+    def replace(self, store_ids: Collection[int], day: str, facts: pa.Table) -> None:
+        """Takes `SALE_FACTS` for all that is known of these stores' day: what is no longer listed there goes away.
 
         A sale that was listed elsewhere before moves here. Whoever loses one by this, but to nobody, is remembered.
+        One transaction for all stores: an account may have hundreds, most of which sell little on a day.
         """
-        rows = [
-            {"shop": self._shop, **row, "currency": row["currency"] or ""}  # "": it could not be read
+        rows = {
+            row["sale_id"]: {"shop": self._shop, **row, "currency": row["currency"] or ""}  # "": it could not be read
             for row in facts.select(SALE_FACTS.names).to_pylist()
-        ]
+        }
         table = closed_sales
         with self._db.begin() as connection:
-            self._note_who_loses(connection, store_id, day, {row["sale_id"]: row["customer_id"] for row in rows})
-            connection.execute(
-                delete(table).where(table.c.shop == self._shop, table.c.store_id == store_id, table.c.day == day)
-            )
-            upsert(connection, table, rows)
+            here = [
+                (table.c.shop == self._shop) & table.c.store_id.in_(chunk) & (table.c.day == day)
+                for chunk in _chunks(store_ids)
+            ]
+            self._note_who_loses(connection, here, {sale_id: row["customer_id"] for sale_id, row in rows.items()})
+            for there in here:
+                connection.execute(delete(table).where(there))
+            upsert(connection, table, list(rows.values()))
 
-    def _note_who_loses(self, connection: Connection, store_id: int, day: str, owners: Mapping[int, int]) -> None:
+    def _note_who_loses(
+        self, connection: Connection, here: Sequence[ColumnElement[bool]], owners: Mapping[int, int]
+    ) -> None:
         """`owners`: of the sales of the day from now on. A sale that is gone may be another customer's on another day."""
         table = closed_sales
         mine = table.c.shop == self._shop
         # By number, then by key: asked for at once, SQLite goes through all sales of the shop.
-        here = select(table.c.sale_id).where(mine, table.c.store_id == store_id, table.c.day == day)
+        listed = [each for there in here for each in connection.execute(select(table.c.sale_id).where(there)).scalars()]
         known: list[Row[int, int]] = []
-        for chunk in _chunks({*connection.execute(here).scalars(), *owners}):
+        for chunk in _chunks({*listed, *owners}):
             before = select(table.c.sale_id, table.c.customer_id).where(mine, table.c.sale_id.in_(chunk))
             known += connection.execute(before)
         losers = {had for sale_id, had in known if had and owners.get(sale_id, -1) not in (had, 0)}

@@ -24,7 +24,7 @@ def read(db) -> SalesRead:
 
 def test_groups_sum_up_per_customer_store_currency_and_kind(read: SalesRead) -> None:
     read.replace(
-        1,
+        [1],
         "2026-11-01",
         facts(
             {"sale_id": 1, "closed_at": 1000},
@@ -47,32 +47,48 @@ def test_groups_sum_up_per_customer_store_currency_and_kind(read: SalesRead) -> 
 
 
 def test_groups_of_some_customers_leave_the_others_out(read: SalesRead) -> None:
-    read.replace(1, "2026-11-01", facts(*({"sale_id": i, "customer_id": i} for i in range(1, 20))))
+    read.replace([1], "2026-11-01", facts(*({"sale_id": i, "customer_id": i} for i in range(1, 20))))
 
     assert set(read.groups([3, 4, 99]).column("customer_id").to_pylist()) == {3, 4}
     assert read.groups([]).num_rows == 0
 
 
 def test_any_number_of_customers_can_be_asked_for(read: SalesRead) -> None:
-    read.replace(1, "2026-11-01", facts({"sale_id": 1, "customer_id": 1}, {"sale_id": 2, "customer_id": 70_000}))
+    read.replace([1], "2026-11-01", facts({"sale_id": 1, "customer_id": 1}, {"sale_id": 2, "customer_id": 70_000}))
 
     assert read.groups(range(1, 70_001)).num_rows == 2
     assert read.first_closed(range(1, 70_001)) == {1: 1000, 70_000: 1000}
 
 
 def test_a_sale_that_is_no_longer_listed_goes_away(read: SalesRead) -> None:
-    read.replace(1, "2026-11-01", facts({"sale_id": 1}, {"sale_id": 2}))
-    read.replace(1, "2026-11-02", facts({"sale_id": 3, "day": "2026-11-02"}))
-    read.replace(1, "2026-11-01", facts({"sale_id": 2}))
+    read.replace([1], "2026-11-01", facts({"sale_id": 1}, {"sale_id": 2}))
+    read.replace([1], "2026-11-02", facts({"sale_id": 3, "day": "2026-11-02"}))
+    read.replace([1], "2026-11-01", facts({"sale_id": 2}))
     assert read.totals().column("sales").to_pylist() == [1, 1]
 
-    read.replace(1, "2026-11-01", facts())
+    read.replace([1], "2026-11-01", facts())
     assert read.totals().column("day").to_pylist() == ["2026-11-02"]
 
 
+def test_stores_of_a_day_are_replaced_together_and_others_stay(read: SalesRead) -> None:
+    read.replace([1, 2], "2026-11-01", facts({"sale_id": 1}, {"sale_id": 2, "store_id": 2}))
+    read.replace([3], "2026-11-01", facts({"sale_id": 3, "store_id": 3}))
+    read.replace([1, 2], "2026-11-01", facts({"sale_id": 1, "store_id": 2}))  # of 1 to 2, and 2 is gone
+
+    assert [(row["store_id"], row["sales"]) for row in read.totals().to_pylist()] == [(2, 1), (3, 1)]
+    read.replace([], "2026-11-01", facts())
+    assert read.totals().num_rows == 2
+
+
+def test_a_sale_that_two_stores_list_on_one_day_counts_once(read: SalesRead) -> None:
+    read.replace([1, 2], "2026-11-01", facts({"sale_id": 1}, {"sale_id": 1, "store_id": 2}))
+
+    assert [(row["store_id"], row["sales"]) for row in read.totals().to_pylist()] == [(2, 1)]
+
+
 def test_a_sale_that_moved_to_another_store_or_day_counts_once(read: SalesRead) -> None:
-    read.replace(1, "2026-11-01", facts({"sale_id": 1}))
-    read.replace(2, "2026-11-02", facts({"sale_id": 1, "store_id": 2, "day": "2026-11-02"}))
+    read.replace([1], "2026-11-01", facts({"sale_id": 1}))
+    read.replace([2], "2026-11-02", facts({"sale_id": 1, "store_id": 2, "day": "2026-11-02"}))
 
     totals = read.totals()
     assert totals.schema == TOTALS
@@ -80,13 +96,13 @@ def test_a_sale_that_moved_to_another_store_or_day_counts_once(read: SalesRead) 
 
 
 def test_who_loses_a_sale_is_remembered_unless_it_becomes_nobodys(db, read: SalesRead) -> None:
-    read.replace(1, "2026-11-01", facts(*({"sale_id": each, "customer_id": each} for each in (1, 2, 3, 4, 5))))
+    read.replace([1], "2026-11-01", facts(*({"sale_id": each, "customer_id": each} for each in (1, 2, 3, 4, 5))))
     moved = {"store_id": 2, "day": "2026-11-02"}
-    read.replace(2, "2026-11-02", facts({"sale_id": 1, "customer_id": 5, **moved}))
+    read.replace([2], "2026-11-02", facts({"sale_id": 1, "customer_id": 5, **moved}))
     read.replace(
-        1, "2026-11-01", facts({"sale_id": 2, "customer_id": 5}, {"sale_id": 3, "customer_id": 0}, {"sale_id": 5})
+        [1], "2026-11-01", facts({"sale_id": 2, "customer_id": 5}, {"sale_id": 3, "customer_id": 0}, {"sale_id": 5})
     )
-    read.replace(1, "2026-11-01", facts({"sale_id": 2, "customer_id": 5}, {"sale_id": 5}))
+    read.replace([1], "2026-11-01", facts({"sale_id": 2, "customer_id": 5}, {"sale_id": 5}))
     assert [each for each in range(1, 6) if read.has_lost_a_sale(each)] == [1, 2, 4, 5]
     assert not SalesRead(db, "other").has_lost_a_sale(1)
     with db.begin() as connection:
@@ -95,9 +111,9 @@ def test_who_loses_a_sale_is_remembered_unless_it_becomes_nobodys(db, read: Sale
 
 
 def test_the_first_closing_is_of_any_day_and_kind(read: SalesRead) -> None:
-    read.replace(1, "2026-11-01", facts({"sale_id": 1, "closed_at": 3000}))
+    read.replace([1], "2026-11-01", facts({"sale_id": 1, "closed_at": 3000}))
     read.replace(
-        1,
+        [1],
         "2026-11-02",
         facts(
             {"sale_id": 2, "day": "2026-11-02", "closed_at": 2000, "kind": "web_order", "sent": False},
@@ -111,7 +127,7 @@ def test_the_first_closing_is_of_any_day_and_kind(read: SalesRead) -> None:
 def test_totals_are_per_store_and_day_within_the_days_asked_for(read: SalesRead) -> None:
     for day in ("2026-11-01", "2026-11-02", "2026-11-03"):
         number = int(day[-2:])
-        read.replace(1, day, facts({"sale_id": number, "day": day, "cents": number * 100}))
+        read.replace([1], day, facts({"sale_id": number, "day": day, "cents": number * 100}))
 
     rows = read.totals("2026-11-02", "2026-11-03").to_pylist()
     assert [(row["store_id"], row["day"], row["sales"], row["cents"]) for row in rows] == [
@@ -121,8 +137,8 @@ def test_totals_are_per_store_and_day_within_the_days_asked_for(read: SalesRead)
 
 
 def test_shops_do_not_see_each_others_sales(db, read: SalesRead) -> None:
-    SalesRead(db, "other").replace(1, "2026-11-01", facts({"sale_id": 1, "cents": 1}))
-    read.replace(1, "2026-11-01", facts({"sale_id": 1}))
+    SalesRead(db, "other").replace([1], "2026-11-01", facts({"sale_id": 1, "cents": 1}))
+    read.replace([1], "2026-11-01", facts({"sale_id": 1}))
 
     assert SalesRead(db, "other").totals().column("cents").to_pylist() == [1]
     assert read.totals().column("cents").to_pylist() == [1200]
