@@ -23,7 +23,7 @@ from connector.reading_customers import current_customers
 from connector.reading_details import OF_ADDRESSES, OF_IMAGES, PAGES, pages_to_ask
 from connector.reading_lists import read_stores
 from connector.reading_pairs import Pair, PairReader
-from connector.reading_turnover import AGREES, WORTH_ASKING, TurnoverFirst, late_looks
+from connector.reading_turnover import AGREES, WORTH_ASKING, TurnoverFirst, late_looks, pieces_of
 from connector.shop_run import ShopRun, State
 from connector.shopimind.envelope import InstallationInactive
 from connector.state.lake import LakeMissing
@@ -215,11 +215,12 @@ def _price(run: ShopRun, wanted: Days) -> _Price:
 
 def _saved_by_month(told: Month, days: Sequence[str]) -> int:
     """The calls that fewer are needed where the lines of a month come at once."""
-    if any(each.pieces is None for each in told.values()):
+    pieces = pieces_of(told)
+    if pieces is None:
         return 0
-    pieces = sum(each.pieces or 0 for each in told.values())
-    busy = [told[day].pieces or 0 for day in days if told[day].sales]
-    return sum(map(pages_of, busy)) - pages_of(pieces) if pays(pieces, len(busy)) else 0
+    busy = [pieces[day] for day in days if told[day].sales]
+    whole = sum(pieces.values())
+    return sum(map(pages_of, busy)) - pages_of(whole) if pays(busy, whole - sum(busy)) else 0
 
 
 @dataclass

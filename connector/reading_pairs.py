@@ -201,11 +201,13 @@ class PairReader:
             return zip(places, [None] * len(places), strict=True)
         return zip(places, self._pool.map(one, places), strict=True)
 
-    def expect_month(self, store_id: int, days: Iterable[str], lines: int) -> bool:
+    def expect_month(self, store_id: int, lines: Mapping[str, int], others: int) -> bool:
         """`PointOfSale.expect_month` of days of history; false when they will not be asked for."""
         if self.stopped or self._stop.history or store_id in self._stop.stores:
             return False
-        return self._run.till.expect_month(store_id, list(map(date.fromisoformat, days)), lines)
+        return self._run.till.expect_month(
+            store_id, {date.fromisoformat(day): most for day, most in lines.items()}, others
+        )
 
     def _sales(self, pair: Pair) -> pa.Table:
         day, store_id = date.fromisoformat(pair[0]), pair[1]

@@ -20,7 +20,7 @@ from connector.due_days import Days, over
 from connector.pos.protocol import QuotaReached
 from connector.pos.rows import SALES
 from connector.reading_pairs import Pair, PairReader
-from connector.reading_turnover import WORTH_ASKING, TurnoverFirst, look_for_late_changes
+from connector.reading_turnover import WORTH_ASKING, TurnoverFirst, look_for_late_changes, pieces_of
 from connector.shop_run import ShopRun
 from connector.state.days import DayRead
 from connector.state.turnover import Month
@@ -208,10 +208,12 @@ class _MonthReading:
         """The stores whose days the till may read together. Sold pieces bound the lines: there are no more of those."""
         found = set()
         for store_id, told in self.told.items():
-            days = [day for day, store in busy if store == store_id]
-            pieces = [each.pieces for each in told.values()]
-            if days and None not in pieces and self.pairs.expect_month(store_id, days, sum(filter(None, pieces))):
-                found.add(store_id)
+            days = {day for day, store in busy if store == store_id}
+            pieces = pieces_of(told)
+            if days and pieces is not None:
+                others = sum(sold for day, sold in pieces.items() if day not in days)
+                if self.pairs.expect_month(store_id, {day: pieces[day] for day in days}, others):
+                    found.add(store_id)
         return found
 
     def _is_empty(self, pair: Pair) -> bool:

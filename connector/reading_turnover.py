@@ -113,6 +113,12 @@ def agrees(told: Told, read: DayRead) -> bool:
     return told.sales == read.sales and (read.cents is None or told.cents == read.cents)
 
 
+def pieces_of(told: Month) -> dict[str, int] | None:
+    """The pieces sold on each day, which a day's lines are no more than; None when the till does not say it of every day."""
+    pieces = {day: each.pieces for day, each in told.items() if each.pieces is not None}
+    return pieces if len(pieces) == len(told) else None
+
+
 def told_of(rows: pa.Table, year: int, month: int) -> Month | None:
     """Every day of the month; None when a row cannot be read or is of another month."""
     first, last = month_span(year, month)

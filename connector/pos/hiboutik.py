@@ -184,9 +184,9 @@ class Hiboutik(PointOfSale):
         """
         return rows.to_table(self._sales.read(store_id, day, needs, references), rows.SALES)
 
-    def expect_month(self, store_id: int, days: Collection[date], lines: int) -> bool:
+    def expect_month(self, store_id: int, lines: Mapping[date, int], others: int) -> bool:
         """See the protocol. Where the account gives the lines of a month at once, that is done when it costs fewer calls."""
-        return self._sales.expect_month(store_id, days, lines)
+        return self._sales.expect_month(store_id, lines, others)
 
     def turnover(self, store_id: int, year: int, month: int) -> pa.Table:
         """`TURNOVER` of one store and month, in one call. A row whose day cannot be read has none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
@@ -29,9 +29,19 @@ _MOST_LINES = 20_000  # of a month that is read at once: some 10 MB
 Lines = list[SoldLine | None]  # of one sale; None for a row that cannot be read
 
 
-def pays(lines: int, days: int) -> bool:
-    """Whether a month of at most so many lines costs fewer calls at once than on its own days with sales."""
-    return lines <= _MOST_LINES and lines // PAGE_SIZE + 1 < days
+def pays(of_days: Collection[int], others: int) -> bool:
+    """Whether the lines of a month cost fewer calls at once than day by day, with at most so many a day.
+
+    Fewer lines than that may cost less either way. With none on other days, the month is still never dearer than its
+    days: each of them ends with a page that is not full, the month with one. Else it must cost less than a page a day.
+    """
+    lines = sum(of_days) + others
+    by_day = len(of_days) if others else sum(map(_pages, of_days))
+    return lines <= _MOST_LINES and _pages(lines) < by_day
+
+
+def _pages(lines: int) -> int:
+    return lines // PAGE_SIZE + 1
 
 
 def lines_of_sales(rows: Iterable[Any]) -> dict[int | None, Lines]:
@@ -58,12 +68,12 @@ class MonthLines:
         self._months: dict[tuple[int, int, int], _Month] = {}
         self._finding_out = threading.Lock()  # held while nobody knows whether the account answers
 
-    def expect(self, store_id: int, days: Collection[date], lines: int) -> bool:
+    def expect(self, store_id: int, lines: Mapping[date, int], others: int) -> bool:
         """See `PointOfSale.expect_month`."""
-        if self._memory.recall(MONTH_TRAIT) == NO or not pays(lines, len(days)):
+        if self._memory.recall(MONTH_TRAIT) == NO or not pays(lines.values(), others):
             return False
-        day = min(days)
-        self._months[store_id, day.year, day.month] = _Month(set(days))
+        day = min(lines)
+        self._months[store_id, day.year, day.month] = _Month(set(lines))
         return True
 
     def of_sales(self, store_id: int, day: date, sale_ids: Collection[int]) -> dict[int, Lines] | None:

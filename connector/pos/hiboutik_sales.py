@@ -6,7 +6,7 @@ Two kinds of calls serve any number of sales. `connector.pos.sale_lines` says wh
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -56,9 +56,9 @@ class SalesReader:
         self._months = MonthLines(calls, memory)
         self._lock = threading.Lock()
 
-    def expect_month(self, store_id: int, days: Collection[date], lines: int) -> bool:
+    def expect_month(self, store_id: int, lines: Mapping[date, int], others: int) -> bool:
         """See `PointOfSale.expect_month`."""
-        return self._months.expect(store_id, days, lines)
+        return self._months.expect(store_id, lines, others)
 
     def read(self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str]) -> list[dict[str, Any]]:
         """Rows of `SALES`, by sale id. Raises `PosError` when the till's list of the day cannot be read whole."""

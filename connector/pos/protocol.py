@@ -126,11 +126,12 @@ class PointOfSale(Protocol):
         sale id, that an earlier reading found: they are taken where finding them again would cost a call.
         """
 
-    def expect_month(self, store_id: int, days: Collection[date], lines: int) -> bool:
-        """Says that the `sales` of these days of one month will be asked for, with at most so many lines in all of the month.
+    def expect_month(self, store_id: int, lines: Mapping[date, int], others: int) -> bool:
+        """Says that the `sales` of these days of one month will be asked for, each with at most so many lines.
 
-        Makes no call. True: the till may then read them together, so that they are best asked for without other stores'
-        days in between. A system that has nothing to gain leaves this as it is.
+        `others`: at most so many lines on the other days of the month. Makes no call. True: the till may then read them
+        together, so that they are best asked for without other stores' days in between. A system that has nothing to
+        gain leaves this as it is.
         """
         return False
 

@@ -8,7 +8,8 @@ import pytest
 from loopback_till import Memory, reply
 from test_hiboutik_sales import ALL, header, page, sold
 
-from connector.pos.hiboutik_month_lines import MONTH_TRAIT
+from connector.pos.hiboutik_month_lines import MONTH_TRAIT, pays
+from connector.pos.paging import PAGE_SIZE
 
 MONTH = "/products_sold/1/2024/06/"
 DAYS = [date(2024, 6, 5) + timedelta(days=n) for n in range(3)]
@@ -36,9 +37,12 @@ def serve(till, month, **more) -> None:
     )
 
 
-def read(pos, lines: int = 100) -> list[tuple[int, str, str]]:
-    """Every sale with the pieces and the total of its first line; `lines` may be sold in the month."""
-    pos.expect_month(1, DAYS, lines)
+FEW = dict.fromkeys(DAYS, 30)  # lines at most
+
+
+def read(pos, lines: dict[date, int] = FEW, others: int = 10) -> list[tuple[int, str, str]]:
+    """Every sale with the pieces and the total of its first line; so many lines may be sold on these and the other days."""
+    pos.expect_month(1, lines, others)
     rows = [row for day in DAYS for row in pos.sales(1, day, ALL).to_pylist()]
     assert all(row["problems"] is None for row in rows)
     return [(row["sale_id"], row["lines"][0]["quantity"], row["lines"][0]["total"]) for row in rows]
@@ -63,12 +67,31 @@ def test_a_month_is_one_listing(make, till, memory):
     assert till.urls[-1] == sold_on(DAYS[0]) + "?p=1"
 
 
-@pytest.mark.parametrize("lines", [750, 1_000_000])
-def test_a_month_of_many_pages_is_read_by_its_days(make, till, memory, lines):
+@pytest.mark.parametrize(
+    ("of_a_day", "others"),
+    [(200, 150), (100_000, 0), (249, 0), (300, 250)],
+    ids=["a page a day", "too much for memory", "full pages", "other days too"],
+)
+def test_a_month_that_costs_no_less_is_read_by_its_days(make, till, memory, of_a_day, others):
     serve(till, WHOLE)
-    assert read(make(), lines) == RIGHT
+    assert read(make(), dict.fromkeys(DAYS, of_a_day), others) == RIGHT
     assert (asked(till, MONTH + "?"), asked(till, "/products_sold")) == (0, 3)
     assert MONTH_TRAIT not in memory.known
+
+
+def test_days_of_more_than_a_page_are_read_at_once_where_nothing_is_sold_on_others(make, till):
+    """Six pages by day, four at once: three full ones, and the one that ends them."""
+    serve(till, WHOLE)
+    assert read(make(), dict.fromkeys(DAYS, 250), others=0) == RIGHT
+    assert (asked(till, MONTH + "?"), asked(till, "/products_sold")) == (1, 1)
+
+
+def test_however_few_lines_there_are_a_month_is_never_dearer_than_its_days():
+    for most in ([250, 250], [400, 1, 800], [249, 501, 30, 250]):
+        assert pays(most, 0)
+        for part in range(1, 101):
+            fewer = [each * part // 100 for each in most]
+            assert sum(fewer) // PAGE_SIZE + 1 <= sum(each // PAGE_SIZE + 1 for each in fewer)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +105,7 @@ def test_an_account_without_months_is_asked_once(make, till, memory, answer):
     assert asked(till, MONTH + "?") == 1
     assert asked(till, "/products_sold") == 1 + len(DAYS)
     assert memory.known[MONTH_TRAIT] == "no"
-    assert not make().expect_month(1, DAYS, 100)
+    assert not make().expect_month(1, FEW, 10)
 
 
 def test_a_month_that_does_not_come_is_read_by_its_days_and_asked_for_another_time(make, till, memory):
@@ -120,6 +143,6 @@ def test_a_sale_of_nothing_is_not_proven_by_lines_that_are_missing(make, till):
 def test_what_another_run_learned_counts(make, till):
     serve(till, WHOLE)
     pos = make(memory=Memory(products_sold_month="no"))
-    assert not pos.expect_month(1, DAYS, 100)
+    assert not pos.expect_month(1, FEW, 10)
     assert read(pos) == RIGHT
     assert asked(till, MONTH + "?") == 0
