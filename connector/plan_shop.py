@@ -52,6 +52,7 @@ class ShopPlan:
         self.rows: list[dict[str, Any]] = []
         self.calls = 0  # to ShopiMind, that a sync would make
         self.events: list[Waiting] = []  # of orders that a sync would deliver
+        self.tried_again: list[str] = []  # refused orders that a sync would send, because they changed
         self.lists: dict[str, list[pa.Table]] = {}  # of the till, but for the customers, as the lake calls them
         self.ready: set[str] = set()  # the definitions that would take records
         self.made = 0  # definitions that would be made
@@ -195,6 +196,7 @@ class ShopPlan:
         records = recording.record_orders(run, days, self._customers(lake))
         of_store, requests = self._compare(entities.ORDERS, (table for _, table in records), sources)
         recording.forget_refused_orders(run)
+        recording.expect_orders(run, self.tried_again)
         self.calls += requests
         currencies = store_currencies(run)
         for store in run.ctx.stores:
@@ -296,9 +298,15 @@ class ShopPlan:
         for turn in in_turns(entity, tables, lambda above: set()):
             for request in in_requests(entity, to_send(turn)):
                 requests += 1
-                if entity is entities.ORDERS and run.outbox.events:
-                    self.events += run.outbox.would_add(request)
+                if entity is entities.ORDERS:
+                    self._expect(request)
         return planned, requests
+
+    def _expect(self, orders: list[Record]) -> None:
+        """What follows from orders that a sync would send."""
+        self.tried_again += [order.external_id for order in orders if order.refused_before]
+        if self.run.outbox.events:
+            self.events += self.run.outbox.would_add(orders)
 
 
 def _mapped(

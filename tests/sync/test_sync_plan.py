@@ -105,6 +105,14 @@ def test_records_that_fill_a_request_before_there_are_fifty_are_planned_as_they_
     assert_the_sync_does_what_the_plan_says(world)
 
 
+def test_a_refused_order_that_changed_counts_in_the_planned_profile(make_world: MakeWorld) -> None:
+    world = make_world([till_account(sales=[*usual_sales(), sale(509, day(1), customer=101, currency="euros")])])
+    world.sync()
+    world.till().put_sale({"sale_id": 509, "currency": "EUR"})
+    planned, _ = assert_the_sync_does_what_the_plan_says(world)
+    assert planned.row("pos_profiles")["changed"] == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
