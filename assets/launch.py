@@ -1,15 +1,17 @@
 """One shop's sync as one Dagster run in this process: what the command line starts for each shop."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 import dagster as dg
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from assets.builder import sync_job_name
 from assets.definitions import definitions_of
-from assets.instance import open_instance
+from assets.instance import dagster_home, open_instance
 from assets.orphans import end_orphans, run_tags
 from assets.resources import show_progress_with
 from assets.shop import names_for, range_tags
@@ -17,6 +19,7 @@ from connector.config import SHOPS_VARIABLE, Shop
 from connector.report import shop_report
 from connector.shop_run import Progress, ShopRun, State
 from connector.shops import known_shops
+from connector.state.errors import StateError
 from connector.state.way import GIVES_WAY_IN, ask_for_way, backfills
 from connector.sync_request import SyncRequest
 from connector.window import asked_window
@@ -31,7 +34,7 @@ def launch(request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any
     shop = next(shop for shop in known_shops(request.shops_file) if shop.key == request.shop)
     state = State.open()
     try:
-        with open_instance() as instance:
+        with _dagsters_records(), open_instance() as instance:
             first, last = asked_window(ShopRun(shop, state, run_id="window"), request.first, request.last)
             end_orphans(instance, state.db, shop.key)
             result = _execute(request, shop, state, instance, first, last)
@@ -42,6 +45,21 @@ def launch(request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any
             return result.run_id, report
     finally:
         state.close()
+
+
+@contextmanager
+def _dagsters_records() -> Iterator[None]:
+    """A disk that will not take Dagster's runs and events is no mistake of ours, and the person at night is told."""
+    try:
+        yield
+    except DatabaseError as error:
+        if type(error) not in (DatabaseError, OperationalError):  # a statement that is wrong
+            raise
+        raise StateError(
+            f"Dagster's records of runs and events in {dagster_home()} could not be written or read ({error.orig}). What was "
+            "delivered is in the ledger. Make room on the disk; if the files are damaged, move the directory away, it "
+            "holds history only. Then run again."
+        ) from error
 
 
 def _execute(

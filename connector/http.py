@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -29,6 +30,7 @@ RETRY_AFTER_LIMIT = 60.0  # seconds; a longer wait is left to the next run
 STOPPED = "STOPPED"  # the code of a request that was told to stop before it went
 _TIME_OUTS = frozenset({"ETIMEDOUT", "ECONNABORTED"})
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_EMAIL = re.compile(r"[^\s@\"'<>]+@([^\s@\"'<>]+)")
 
 # Our own log line says which attempt failed; stamina's would repeat it with the call's arguments.
 set_on_retry_hooks([])
@@ -146,6 +148,11 @@ class _TryAgain(Exception):
             return self.answer
         assert self.failure is not None
         raise self.failure from None
+
+
+def without_addresses(text: str) -> str:
+    """What a server said, with the name part of e-mail addresses taken out."""
+    return _EMAIL.sub(r"***@\1", text)
 
 
 def is_loopback(url: str) -> bool:

@@ -17,6 +17,7 @@ from connector.delivery.entities import Entity
 from connector.delivery.outbox import State as EventState
 from connector.delivery.outbox import Waiting
 from connector.delivery.provisioned import known_definition
+from connector.delivery.requests import in_requests, in_turns
 from connector.mapping.context import ShopContext
 from connector.mapping.records import RECORDS
 from connector.mapping.reference import map_brands, map_categories, map_customer_groups, map_order_status
@@ -52,6 +53,7 @@ class ShopPlan:
         self.rows: list[dict[str, Any]] = []
         self.calls = 0  # to ShopiMind, that a sync would make
         self.events: list[Waiting] = []  # of orders that a sync would deliver
+        self.tried_again: list[str] = []  # refused orders that a sync would send, because they changed
         self.lists: dict[str, list[pa.Table]] = {}  # of the till, but for the customers, as the lake calls them
         self.ready: set[str] = set()  # the definitions that would take records
         self.made = 0  # definitions that would be made
@@ -200,9 +202,10 @@ class ShopPlan:
         lake.write(key, "pos_new_customers", None, [new], CUSTOMERS)
         days = ((day, pa.concat_tables(lake.read(key, "pos_sales", day))) for day in read)
         records = recording.record_orders(run, days, self._customers(lake))
-        of_store = self._compare(entities.ORDERS, (table for _, table in records), sources)
+        of_store, requests = self._compare(entities.ORDERS, (table for _, table in records), sources)
         recording.forget_refused_orders(run)
-        self._count_chunks(entities.ORDERS, sum(each.sent for each in of_store.values()))
+        recording.expect_orders(run, self.tried_again)
+        self.calls += requests
         currencies = store_currencies(run)
         for store in run.ctx.stores:
             planned = of_store.get(store.store_id, Planned())
@@ -268,40 +271,50 @@ class ShopPlan:
         closed: bool = False,
         nothing_delivered: bool = False,
     ) -> None:
-        total = total_of(self._compare(entity, tables, sources, nothing_delivered=nothing_delivered).values())
+        planned, requests = self._compare(entity, tables, sources, nothing_delivered=nothing_delivered)
+        total = total_of(planned.values())
         if closed:  # the definition takes no records
             total.keep_waiting()
-        self._count_chunks(entity, total.sent)
+        else:
+            self.calls += requests
         if entity.name in self.only or total.sent:  # what nobody asked for is told when it has to be made first
             self.rows.append(total.as_row(entity.name, None, _made(source)))
 
     def _compare(
         self, entity: Entity, tables: Iterable[pa.Table], sources: Sources, *, nothing_delivered: bool = False
-    ) -> dict[int | None, Planned]:
-        """The counts by store (of an order; None for all else)."""
-        run = self.run
+    ) -> tuple[dict[int | None, Planned], int]:
+        """The counts by store (of an order; None for all else), and the requests that a sync would send."""
+        run, requests = self.run, 0
         planned: dict[int | None, Planned] = {}
-        for table in tables:
-            assert table.schema.equals(RECORDS)
-            orders: list[Record] = []
-            for verdict, record in compare(
-                table,
-                entity.name,
-                sources=sources,
-                ledger=run.ledger,
-                refused=run.refused,
-                full=run.full,
-                nothing_delivered=nothing_delivered,
-            ):
-                planned.setdefault(record.store_id, Planned()).add(verdict, record)
-                if verdict in (Verdict.NEW, Verdict.CHANGED) and entity is entities.ORDERS and run.outbox.events:
-                    orders.append(record)
-            if orders:
-                self.events += run.outbox.would_add(orders)
-        return planned
 
-    def _count_chunks(self, entity: Entity, sent: int) -> None:
-        self.calls += -(-sent // entity.per_request)
+        def to_send(tables: Iterable[pa.Table]) -> Iterator[Record]:
+            for table in tables:
+                assert table.schema.equals(RECORDS)
+                for verdict, record in compare(
+                    table,
+                    entity.name,
+                    sources=sources,
+                    ledger=run.ledger,
+                    refused=run.refused,
+                    full=run.full,
+                    nothing_delivered=nothing_delivered,
+                ):
+                    planned.setdefault(record.store_id, Planned()).add(verdict, record)
+                    if verdict in (Verdict.NEW, Verdict.CHANGED):
+                        yield record
+
+        for turn in in_turns(entity, tables, lambda above: set()):
+            for request in in_requests(entity, to_send(turn)):
+                requests += 1
+                if entity is entities.ORDERS:
+                    self._expect(request)
+        return planned, requests
+
+    def _expect(self, orders: list[Record]) -> None:
+        """What follows from orders that a sync would send."""
+        self.tried_again += [order.external_id for order in orders if order.refused_before]
+        if self.run.outbox.events:
+            self.events += self.run.outbox.would_add(orders)
 
 
 def _mapped(

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from connector.delivery.compare import Record, Verdict, compare
 from connector.delivery.counts import INACTIVE, Counts
-from connector.delivery.entities import CATEGORIES, CUSTOMERS, ORDERS, Entity
+from connector.delivery.entities import CUSTOMERS, ORDERS, Entity
 from connector.delivery.ledger import Delivered, Ledger
-from connector.delivery.levels import levels
 from connector.delivery.masking import without_long_numbers, without_persons
 from connector.delivery.outbox import Outbox
 from connector.delivery.refused import By, Refusal, RefusedStore
+from connector.delivery.requests import in_requests, in_turns
 from connector.shopimind.bulk import save_chunks
 from connector.shopimind.envelope import UNIDENTIFIED, Envelope, Rejection, masked, rejections, whole_rejection
 from connector.shopimind.resources import Saved
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 NO_SOURCE = "its store has no data source in ShopiMind yet"
 CUSTOMER_NOT_VISIBLE = "ShopiMind does not know its customer yet, who was sent in this run"
-CHUNK_BYTES = 20 * 1024 * 1024  # below the 25 MiB that a request may have
 _WHOLE_REQUEST_REFUSED = frozenset({400, 413, 422})
 _OF_THE_CUSTOMER = re.compile(r"contact|customer|relation", re.IGNORECASE)
 
@@ -91,11 +90,8 @@ class Deliverer:
         with self._db.begin():  # raises where nothing can be noted: then nothing is sent either
             pass
         run = _EntityRun(self, entity, resource, Delivery(inactive=inactive), closed)
-        in_turn: Iterable[Iterable[pa.Table]] = [tables]
-        if entity is CATEGORIES:
-            in_turn = ([level] for level in levels(tables, run.undelivered))
-        for turn in in_turn:  # each is answered before the next begins
-            run.send(_Part(chunk) for chunk in run.chunks(turn, sources, progress))
+        for turn in in_turns(entity, tables, run.undelivered):
+            run.send(_Part(chunk) for chunk in in_requests(entity, run.to_send(turn, sources, progress)))
             while run.parts:
                 parts, run.parts = run.parts, []
                 run.send(iter(parts))
@@ -172,23 +168,13 @@ class _EntityRun:
         self.parts: list[_Part] = []  # of requests that were refused, to be sent next
         self._created: set[str] = set()  # ids in flight that ShopiMind has not had before
 
-    def chunks(
+    def to_send(
         self, tables: Iterable[pa.Table], sources: Mapping[int | None, int], progress: Callable[[int], None]
-    ) -> Iterator[list[Record]]:
-        """Chunks of records to send; everything else is counted on the way."""
-        chunk: list[Record] = []
-        size = 0
+    ) -> Iterator[Record]:
+        """Records to send; everything else is counted on the way."""
         for table in tables:
-            for record in self._to_send(self.deliverer.verdicts(table, self.entity, sources)):
-                length = len(record.payload or "")
-                if chunk and (len(chunk) == self.entity.per_request or size + length > CHUNK_BYTES):
-                    yield chunk
-                    chunk, size = [], 0
-                chunk.append(record)
-                size += length
+            yield from self._to_send(self.deliverer.verdicts(table, self.entity, sources))
             progress(table.num_rows)
-        if chunk:
-            yield chunk
 
     def send(self, parts: Iterator[_Part]) -> None:
         """Sends the parts and settles each as its answer comes. After a 401 the rest waits, unsent."""

@@ -6,13 +6,23 @@ Statuses, page forms and the error body are those of the Hiboutik API; what it l
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import sleep
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from connector.http import NEVER, RETRY_AFTER_LIMIT, TIMEOUT, Answer, HttpClient, RetryPolicy, TransportFailure
+from connector.http import (
+    NEVER,
+    RETRY_AFTER_LIMIT,
+    TIMEOUT,
+    Answer,
+    HttpClient,
+    RetryPolicy,
+    TransportFailure,
+    without_addresses,
+)
 from connector.pos.protocol import CallCounter, CallsKept, PosAccessDenied, PosError, PosUnavailable, QuotaReached
 
 RETRIES = RetryPolicy(
@@ -89,7 +99,9 @@ class HiboutikCalls:
         self.account = account
         self._once = once_within is not None
         secrets = (
-            [basic[1]] if basic is not None else [value.removeprefix("Bearer ") for value in authorization.values()]
+            [basic[1], b64encode(":".join(basic).encode()).decode()]
+            if basic is not None
+            else [value.removeprefix("Bearer ") for value in authorization.values()]
         )
         self._secrets = [secret for secret in secrets if secret]
         self._counter = counter
@@ -261,7 +273,11 @@ class HiboutikCalls:
 
     def _words(self, answer: Answer) -> str:
         """What the error body says of itself, or "": it need not be JSON nor have any of its documented keys."""
-        body = _error_body(answer)
+        text = self.quoted(_error_body(answer))
+        return f" ({text})" if text else ""
+
+    def quoted(self, body: Mapping[str, Any]) -> str:
+        """The till's own words in an object that tells an error, fit to be shown: it may repeat what it was asked."""
         parts = [str(body[key]) for key in ("error_description", "error") if body.get(key)][:1]
         details = body.get("details")
         if isinstance(details, Mapping):
@@ -269,7 +285,7 @@ class HiboutikCalls:
         text = " ".join("; ".join(parts).split())
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return f" ({text[:QUOTED]})" if text else ""
+        return without_addresses(text)[:QUOTED]
 
 
 def _error_body(answer: Answer) -> Mapping[str, Any]:

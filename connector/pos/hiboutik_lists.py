@@ -31,7 +31,7 @@ def listing(
         reply = calls.get(path, page=page, stop_without_right=stop_without_right)
         if not isinstance(reply.value, list):
             raise PosError(
-                f"{what}, page {number}: answered {_kind(reply.value)} instead of a list. Nothing of it was used."
+                f"{what}, page {number}: answered {_kind(calls, reply.value)} instead of a list. Nothing of it was used."
             )
         return Page(reply.value, total_rows(reply.content_range))
 
@@ -46,7 +46,7 @@ def claimed_rows(calls: HiboutikCalls, path: str) -> int | None:
     reply = calls.get(path, page=1)
     if not isinstance(reply.value, list):
         raise PosError(
-            f"Hiboutik account {calls.account}: {path}: answered {_kind(reply.value)} instead of a list. "
+            f"Hiboutik account {calls.account}: {path}: answered {_kind(calls, reply.value)} instead of a list. "
             "Its rows were not counted."
         )
     total = total_rows(reply.content_range)
@@ -71,11 +71,13 @@ def one(calls: HiboutikCalls, path: str, id_keys: tuple[str, ...], wanted: int) 
         return found
     if any(rows):
         raise Rejected(f"{what} with another number than {wanted}.")
-    raise PosError(f"{what} {_kind(value)} without {id_keys[0]}. Nothing of it was used; the next run asks again.")
+    raise PosError(
+        f"{what} {_kind(calls, value)} without {id_keys[0]}. Nothing of it was used; the next run asks again."
+    )
 
 
-def _kind(value: object) -> str:
+def _kind(calls: HiboutikCalls, value: object) -> str:
     if isinstance(value, Mapping):
-        words = value.get("error_description") or value.get("error")
-        return f"an object ({str(words)[:100]})" if words else "an object"
+        words = calls.quoted(value)
+        return f"an object ({words})" if words else "an object"
     return {list: "a list", str: "a text", type(None): "null"}.get(type(value), "a number")

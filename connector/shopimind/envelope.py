@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from connector.http import without_addresses
+
 BAD_REQUEST = "ERR_BAD_REQUEST"  # any HTTP 4xx, and a request too large to send
 BAD_RESPONSE = "ERR_BAD_RESPONSE"  # any other HTTP failure, and a 2xx that is not what it should be
 PARTIAL_FAILURE = "PARTIAL_FAILURE"  # at least one chunk, or some items of one, failed
@@ -22,7 +24,6 @@ _BESIDE_DATA = frozenset(
     {"data", "statusCode", "status", "success", "message", "code", "meta", "pagination", "timestamp", "path"}
 )
 _REASON_LIMIT = 500  # characters of an API message that an error repeats
-_EMAIL = re.compile(r"[^\s@\"'<>]+@([^\s@\"'<>]+)")
 
 
 class Counts(NamedTuple):
@@ -232,7 +233,7 @@ def _compact(value: Any) -> str:
 
 def masked(text: str) -> str:
     """The text, shortened, with the name part of e-mail addresses taken out."""
-    return _EMAIL.sub(r"***@\1", text)[:_REASON_LIMIT]
+    return without_addresses(text)[:_REASON_LIMIT]
 
 
 def whole(value: Any) -> int | None:

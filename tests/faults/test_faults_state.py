@@ -85,6 +85,24 @@ def test_a_damaged_database_is_told_and_left_alone(world: World) -> None:
     assert world.run("status")[0] == 1
 
 
+def test_damaged_records_of_dagster_are_told_and_only_history(world: World) -> None:
+    assert world.command("sync", "--json").wait(timeout=60) == 0
+    runs = world.home / "dagster" / "history" / "runs.db"
+    for path in runs.parent.glob("runs.db-*"):
+        path.unlink()
+    runs.write_bytes(b"this is no database, but somebody's notes" * 100)
+
+    process = world.command("sync", "--json")
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "Dagster's records of runs and events in" in out
+    assert "file is not a database" in out
+    assert "Traceback" not in err
+    (world.home / "dagster").rename(world.home / "away")
+    assert world.command("sync", "--json").wait(timeout=60) == 0
+
+
 def test_a_full_disk_fails_the_run_and_loses_nothing(world: World, undisturbed: Callable[..., Any]) -> None:
     # no file may grow beyond this, which is what a full disk does to whoever writes
     limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (300_000, 300_000))

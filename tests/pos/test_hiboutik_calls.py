@@ -51,6 +51,17 @@ def test_no_secret_is_in_a_repr_or_an_error_even_when_the_till_repeats_it(make, 
     assert API_KEY not in repr(pos) + repr(vars(pos))
 
 
+@pytest.mark.parametrize("status", [422, 200], ids=str)
+def test_neither_credentials_nor_persons_are_in_an_error_that_quotes_the_request(make, till, status):
+    signed = base64.b64encode(f"ops@example.org:{API_KEY}".encode()).decode()
+    words = f"bad header Basic {signed}, asked for claire.martin@example.org"
+    till.answer = lambda asked: reply(ERROR | {"error_description": words, "details": {"key": API_KEY}}, status)
+    with pytest.raises(PosError, match="bad header") as error:
+        make().stores()
+    for word in (signed, API_KEY, "claire.martin"):
+        assert word not in str(error.value)
+
+
 def test_every_attempt_is_counted_before_it_is_made(make, till, counter):
     counts = []
 

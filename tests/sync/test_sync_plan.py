@@ -95,6 +95,29 @@ def test_first_load_then_unchanged_then_changed(rich: World) -> None:
     assert totals(planned, "changed")["data_sources"] == 1
 
 
+def test_a_tree_of_categories_costs_a_request_for_each_level(make_world: MakeWorld) -> None:
+    tree = [{"category_id": n, "category_name": f"Rayon {n}", "category_id_parent": n - 1} for n in (3, 1, 2)]
+    world = make_world([till_account(categories=tree)])
+    planned, _ = assert_the_sync_does_what_the_plan_says(world)
+    assert totals(planned, "new")["categories"] == 3
+    world.till().put("categories", {"category_id": 2, "category_name": "Étagère"})
+    assert_the_sync_does_what_the_plan_says(world)
+
+
+def test_records_that_fill_a_request_before_there_are_fifty_are_planned_as_they_go(make_world: MakeWorld) -> None:
+    long = {**PRODUCTS[0], "products_desc": "x" * 11 * 1024 * 1024}
+    world = make_world([till_account(products=[long, {**long, "product_id": 15}])])
+    assert_the_sync_does_what_the_plan_says(world)
+
+
+def test_a_refused_order_that_changed_counts_in_the_planned_profile(make_world: MakeWorld) -> None:
+    world = make_world([till_account(sales=[*usual_sales(), sale(509, day(1), customer=101, currency="euros")])])
+    world.sync()
+    world.till().put_sale({"sale_id": 509, "currency": "EUR"})
+    planned, _ = assert_the_sync_does_what_the_plan_says(world)
+    assert planned.row("pos_profiles")["changed"] == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
