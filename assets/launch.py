@@ -1,6 +1,5 @@
 """One shop's sync as one Dagster run in this process: what the command line starts for each shop."""
 
-import os
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -11,12 +10,11 @@ from assets.builder import sync_job_name
 from assets.definitions import definitions_of
 from assets.instance import open_instance
 from assets.orphans import end_orphans, run_tags
-from assets.resources import show_progress_with
+from assets.resources import runs_over
 from assets.shop import names_for, range_tags
-from connector.config import SHOPS_VARIABLE, Shop
+from connector.config import Shop
 from connector.report import shop_report
 from connector.shop_run import Progress, ShopRun, State
-from connector.shops import known_shops
 from connector.state.way import GIVES_WAY_IN, ask_for_way, backfills
 from connector.sync_request import SyncRequest
 from connector.window import asked_window
@@ -26,15 +24,12 @@ _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 def launch(request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any]]:
     """Runs it to its end; the run's id and its report (see `connector.report`)."""
-    os.environ[SHOPS_VARIABLE] = str(request.shops_file)
-    show_progress_with(progress)
-    shop = next(shop for shop in known_shops(request.shops_file) if shop.key == request.shop)
-    state = State.open()
+    shop, state = request.shop, State.open()
     try:
-        with open_instance() as instance:
+        with open_instance() as instance, runs_over(shop, progress):
             first, last = asked_window(ShopRun(shop, state, run_id="window"), request.first, request.last)
             end_orphans(instance, state.db, shop.key)
-            result = _execute(request, shop, state, instance, first, last)
+            result = _execute(request, state, instance, first, last)
             run = ShopRun(shop, state, run_id=result.run_id)
             report = shop_report(run, request.only)
             if report["message"] is None and not result.success:
@@ -45,8 +40,9 @@ def launch(request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any
 
 
 def _execute(
-    request: SyncRequest, shop: Shop, state: State, instance: dg.DagsterInstance, first: date, last: date
+    request: SyncRequest, state: State, instance: dg.DagsterInstance, first: date, last: date
 ) -> dg.ExecuteInProcessResult:
+    shop = request.shop
     # No pool: the lease keeps runs over a shop apart and says so at once, and a pool's slot outlives a killed process.
     definitions = definitions_of([shop], opened_from=first, opened_to=last, pooled=False)
     only_due = request.first is None and request.last is None
