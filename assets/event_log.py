@@ -7,24 +7,36 @@ of what was done, not what was done. Used by the command line only; the web serv
 over the same files.
 """
 
+import os
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any, Self
 
+from dagster._core.events import ASSET_CHECK_EVENTS
+from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 
 _BUSY_SECONDS = 60
 
 
 class OpenSqliteEventLog(SqliteEventLogStorage):
-    """`SqliteEventLogStorage` whose `_connect` (Dagster 1.13) borrows from a pool per file instead of opening it anew."""
+    """`SqliteEventLogStorage` whose `_connect` (Dagster 1.13) borrows from a pool per file instead of opening it anew.
+
+    Within a connection another one to the same file is the same: what is written together is one transaction. What the
+    tables have is looked up once, and not before everything that is written: Dagster takes no table or column away.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._engines: dict[str, Engine] = {}
         self._engines_lock = threading.RLock()
+        self._borrowed: dict[str, Connection] = {}
+        self._there: set[tuple[str, str]] = set()
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -32,14 +44,54 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
         """Dagster's own names its class here."""
         return cls(inst_data=inst_data, **config_value)
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """What a check's event changes in the file of all runs is one transaction, as it is of an asset's."""
+        if event.dagster_event_type in ASSET_CHECK_EVENTS:
+            self.store_event_batch([event])
+        else:
+            super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """All of them or none; Dagster writes them one by one then."""
+        with self._engines_lock, self.index_connection(), self.run_connection(events[0].run_id):
+            for each in events:
+                super().store_event(each)
+
+    def has_table(self, table_name: str) -> bool:
+        return self._is_there("table", table_name, lambda: SqliteEventLogStorage.has_table(self, table_name))
+
+    def has_secondary_index(self, name: str) -> bool:
+        return self._is_there("index", name, lambda: SqliteEventLogStorage.has_secondary_index(self, name))
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        stock = SqliteEventLogStorage._has_asset_key_col_on_connection
+        return self._is_there("column", column_name, lambda: stock(self, conn, column_name))
+
+    def has_asset_key_col(self, column_name: str) -> bool:
+        return self._is_there("column", column_name, lambda: SqliteEventLogStorage.has_asset_key_col(self, column_name))
+
+    def _is_there(self, kind: str, name: str, look: Callable[[], bool]) -> bool:
+        if (kind, name) not in self._there and look():
+            self._there.add((kind, name))
+        return (kind, name) in self._there
+
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._engines_lock, self._engine(shard).connect() as connection, connection.begin():
-            yield connection
+        with self._engines_lock:
+            if shard in self._borrowed:
+                yield self._borrowed[shard]
+                return
+            with self._engine(shard).connect() as connection, connection.begin():
+                self._borrowed[shard] = connection
+                try:
+                    yield connection
+                finally:
+                    del self._borrowed[shard]
 
     def _engine(self, shard: str) -> Engine:
         engine = self._engines.get(shard)
         if engine is None:
+            made = _make(Path(self.path_for_shard(shard)))
             engine = create_engine(
                 self.conn_string_for_shard(shard),
                 poolclass=QueuePool,
@@ -48,7 +100,8 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
                 connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
             )
             event.listen(engine, "connect", _write_without_waiting)
-            self._initdb(engine)
+            if not made:
+                self._initdb(engine)
             self._engines[shard] = engine
         return engine
 
@@ -64,3 +117,34 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
 def _write_without_waiting(connection: Any, _record: Any) -> None:
     """As our own database does: in this journal mode nothing is damaged by it."""
     connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _make(file: Path) -> bool:
+    """Puts an empty file there if there is none; False when somebody else, the web server say, may be making it."""
+    if file.exists():
+        return False
+    with tempfile.NamedTemporaryFile(dir=file.parent) as new:
+        new.write(empty_file())
+        new.flush()
+        os.fsync(new.fileno())
+        try:
+            os.link(new.name, file)
+        except OSError:  # it is there now, or the file system has no links
+            return False
+    return True
+
+
+class _Maker(SqliteEventLogStorage):
+    """Only makes a file's tables; opens none of an instance's."""
+
+    def __init__(self, file: Path) -> None:
+        self._initdb(create_engine(f"sqlite:///{file}", poolclass=NullPool))
+
+
+@cache
+def empty_file() -> bytes:
+    """A run's file before its first event: to make the tables and to note their version takes Dagster a tenth of a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "empty.db")
+        _Maker(file)
+        return file.read_bytes()

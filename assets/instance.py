@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
 from assets.event_log import OpenSqliteEventLog
@@ -63,14 +63,11 @@ def open_instance() -> dg.DagsterInstance:
 
 
 def _opened(place: str) -> dg.DagsterInstance:
-    instance = dg.DagsterInstance.from_config(place)
-    log = instance.event_log_storage
-    if type(log) is not SqliteEventLogStorage or not Path(log._base_dir).is_relative_to(place):
-        return instance  # somebody's dagster.yaml keeps its events elsewhere
-    kept_open = {
-        "module": OpenSqliteEventLog.__module__,
-        "class": OpenSqliteEventLog.__name__,
-        "config": {"base_dir": log._base_dir},
-    }
-    instance.dispose()
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(place, overrides={"event_log_storage": kept_open}))
+    ref = InstanceRef.from_dir(place)
+    log = InstanceRef.config_defaults(place)["event_log_storage"]
+    if log is not None and ref.event_storage_data == log:  # else somebody's dagster.yaml keeps its events elsewhere
+        kept_open = ConfigurableClassData(OpenSqliteEventLog.__module__, OpenSqliteEventLog.__name__, log.config_yaml)
+        # without `storage_data`, which is all storages in one, each is made by itself
+        ref = ref._replace(event_storage_data=kept_open, storage_data=None)
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # what a run plans is written at once
+    return dg.DagsterInstance.from_ref(ref)

@@ -1,6 +1,5 @@
 """One shop's sync as one Dagster run in this process: what the command line starts for each shop."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -13,12 +12,12 @@ from assets.builder import sync_job_name
 from assets.definitions import definitions_of
 from assets.instance import dagster_home, open_instance
 from assets.orphans import end_orphans, run_tags
-from assets.resources import show_progress_with
+from assets.resources import runs_over
 from assets.shop import names_for, range_tags
-from connector.config import SHOPS_VARIABLE, Shop
+from connector.config import Shop
 from connector.report import shop_report
 from connector.shop_run import Progress, ShopRun, State
-from connector.shops import known_shops
+from connector.shops import with_present_token
 from connector.state.errors import StateError
 from connector.state.way import GIVES_WAY_IN, ask_for_way, backfills
 from connector.sync_request import SyncRequest
@@ -29,12 +28,10 @@ _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 def launch(request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any]]:
     """Runs it to its end; the run's id and its report (see `connector.report`)."""
-    os.environ[SHOPS_VARIABLE] = str(request.shops_file)
-    show_progress_with(progress)
-    shop = next(shop for shop in known_shops(request.shops_file) if shop.key == request.shop)
     state = State.open()
     try:
-        with _dagsters_records(), open_instance() as instance:
+        shop = with_present_token(request.shop, state.db, state.sealer)
+        with _dagsters_records(), open_instance() as instance, runs_over(shop, progress):
             first, last = asked_window(ShopRun(shop, state, run_id="window"), request.first, request.last)
             end_orphans(instance, state.db, shop.key)
             result = _execute(request, shop, state, instance, first, last)

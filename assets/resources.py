@@ -19,12 +19,18 @@ from connector.state.way import way_was_given
 OUTCOME_TAG = "outcome"  # how a run ended, as `connector status` says it: more than Dagster's success or failure
 
 _progress: Progress = no_progress
+_shop: Shop | None = None
 
 
-def show_progress_with(progress: Progress) -> None:
-    """Where this process's runs tell how far they are (the command line's bars)."""
-    global _progress
-    _progress = progress
+@contextmanager
+def runs_over(shop: Shop, progress: Progress) -> Generator[None, None, None]:
+    """Runs of this process are over the shop as it is given, and tell there how far they are (the command line's bars)."""
+    global _progress, _shop
+    _progress, _shop = progress, shop
+    try:
+        yield
+    finally:
+        _progress, _shop = no_progress, None
 
 
 class Connector(dg.ConfigurableResource[Any]):
@@ -115,6 +121,8 @@ class Connector(dg.ConfigurableResource[Any]):
 
 
 def _configured(shop_key: str) -> Shop:
+    if _shop is not None and _shop.key == shop_key:
+        return _shop
     for shop in known_shops(find_shops_file(None)):
         if shop.key == shop_key:
             return shop

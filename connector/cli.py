@@ -86,12 +86,12 @@ def sync(
         from connector.sync_request import SyncRequest
 
         prepare()  # while we read the configuration, Dagster is imported
-        file, chosen = chosen_shops(shops, shop)
+        _, chosen = chosen_shops(shops, shop)
         days = _days(chosen, first, last)
         entities_asked = checked_entities(only, chosen)
         from connector import console
 
-        requests = [SyncRequest(file, each.key, *days, tuple(entities_asked), full) for each in chosen]
+        requests = [SyncRequest(each, *days, tuple(entities_asked), full) for each in chosen]
         with console.progress([each.key for each in chosen]) as watch:
             document = run_all(requests, watch)
         return document, document["exit_code"]
@@ -160,7 +160,7 @@ def reconcile(
     """
 
     def work() -> tuple[dict[str, Any], int]:
-        file, chosen = chosen_shops(shops, shop)
+        _, chosen = chosen_shops(shops, shop)
         days = _days(chosen, first, last)
         entities_asked = checked_entities(only, chosen)
         from connector import console
@@ -168,7 +168,7 @@ def reconcile(
 
         with console.progress([each.key for each in chosen]) as watch:
             question = Question(*days, tuple(entities_asked))
-            document = reconcile_shops(chosen, question, repair=repair, shops_file=file, watch=watch)
+            document = reconcile_shops(chosen, question, repair=repair, watch=watch)
         return document, document["exit_code"]
 
     carry_out(work, as_json, "show_reconcile")

@@ -61,7 +61,7 @@ def demonstrate(watch: Watch, say: Callable[[str], None], shops_file: Path | Non
         sandbox.write_shops_yaml(shops_file)
         say(f"sandbox: till at {sandbox.till_url}, ShopiMind at {sandbox.crm_url}")
         shops = load_shops(shops_file)
-        document = sync([SyncRequest(shops_file, shop.key) for shop in shops], watch)
+        document = sync([SyncRequest(shop) for shop in shops], watch)
         reconciled = {shop.key: _counted(shop) for shop in shops}
     return Demonstration(folder, shops_file, document, reconciled)
 

@@ -7,10 +7,12 @@ import json
 import logging
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -155,6 +157,12 @@ def without_addresses(text: str) -> str:
     return _EMAIL.sub(r"***@\1", text)
 
 
+@cache
+def tls() -> ssl.SSLContext:
+    """The authorities that servers are to have their certificates from: reading them takes longer than a request."""
+    return httpx.create_ssl_context()
+
+
 def is_loopback(url: str) -> bool:
     """Whether the URL names this machine."""
     return (urlsplit(url).hostname or "") in LOOPBACK_HOSTS
@@ -221,6 +229,7 @@ class HttpClient:
             timeout=self.timeout,
             limits=limits,
             follow_redirects=False,
+            verify=tls(),
             # a proxy from the environment must not carry calls that stay on this machine
             trust_env=not is_loopback(self.base_url),
         )

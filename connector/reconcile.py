@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -55,9 +54,7 @@ class _Repair:
     only: set[str] = field(default_factory=set)  # the entities in doubt
 
 
-def reconcile_shops(
-    shops: Sequence[Shop], question: Question, *, repair: bool, shops_file: Path, watch: Watch
-) -> dict[str, Any]:
+def reconcile_shops(shops: Sequence[Shop], question: Question, *, repair: bool, watch: Watch) -> dict[str, Any]:
     """The document that `connector reconcile --json` prints; shops side by side."""
     state, stop = State.open(), threading.Event()
 
@@ -75,7 +72,7 @@ def reconcile_shops(
                 raise
         documents = [each.document() for each in found]
         if repair:
-            documents = _repaired(shops, found, documents, state, question, shops_file, watch)
+            documents = _repaired(shops, found, documents, state, question, watch)
     finally:
         state.close()
     code = exit_code([_STATUS.get(each["status"], each["status"]) for each in documents])
@@ -100,7 +97,6 @@ def _repaired(
     documents: list[dict[str, Any]],
     state: State,
     question: Question,
-    shops_file: Path,
     watch: Watch,
 ) -> list[dict[str, Any]]:
     """The documents after what is missing or different was delivered by a sync, and compared again."""
@@ -111,7 +107,7 @@ def _repaired(
         if what.only:
             try:
                 _prepare(each.run, what)
-                requests[key] = _requests(each.run, what, question, shops_file)
+                requests[key] = _requests(each.run, what, question)
             except (LeaseHeld, StateError) as error:
                 messages[key] = f"Nothing was repaired: {error}"
     synced = _synced(requests, watch)
@@ -172,13 +168,13 @@ def _prepare(run: ShopRun, repair: _Repair) -> None:
             run.days.reopen(connection, repair.reopen)
 
 
-def _requests(run: ShopRun, repair: _Repair, question: Question, shops_file: Path) -> list[SyncRequest]:
+def _requests(run: ShopRun, repair: _Repair, question: Question) -> list[SyncRequest]:
     """One sync of what is not complete now; before it one of days that are never due by themselves, if there are any.
 
     Orders move home stores and profiles, so with them everything is synced.
     """
     only = question.only or (() if ORDERS.name in repair.only else tuple(sorted(repair.only)))
-    usual = SyncRequest(shops_file, run.shop.key, only=only)
+    usual = SyncRequest(run.shop, only=only)
     days = sorted(day for _, day in repair.reopen)
     early = [date.fromisoformat(day) for day in days if day < run.first_day.isoformat()]
     if not early:

@@ -12,6 +12,8 @@ from connector.config import ConfigError, Configuration, InstalledShops, Mistake
 from connector.config_models import DEFAULT_SHOPIMIND_URL
 
 if TYPE_CHECKING:
+    from connector.state.database import Database
+    from connector.state.sealing import Sealer
     from connector.state.webhook_installations import WebhookInstallation
 
 
@@ -65,6 +67,16 @@ def shops_of(
         except ConfigsMistake:
             continue  # its `problem` says it: it was told ShopiMind, and `connector status` tells it
     return shops
+
+
+def with_present_token(shop: Shop, db: Database, sealer: Sealer) -> Shop:
+    """The shop, read some time ago, with the token that its installation has now: it may have been activated since."""
+    if shop.installation_id is None:
+        return shop
+    from connector.state.webhook_installations import WebhookInstallations
+
+    with db.read() as connection:
+        return _with_token(shop, WebhookInstallations(db, sealer).find(connection, shop.installation_id))
 
 
 class ShopOfInstallation(Shop):

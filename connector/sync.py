@@ -16,9 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from connector.config import ConfigError
 from connector.outcome import exit_code
-from connector.shops import known_shops
 from connector.state.errors import StateError
 from connector.sync_request import SyncRequest
 
@@ -37,16 +35,9 @@ class _Running:
     reason: str | None = None  # why there is no result, if the process could tell
 
 
-# What every shop's process would import by itself, later: Dagster's storages, the HTTP client, and pandas, which Arrow
-# imports with the first table where somebody has installed it. What is not installed is left out.
-_IMPORTED_LATE = ("dagster._core.storage.base_storage", "httpcore", "pandas")
-
-
 def prepare() -> None:
     """Starts the process from which every shop's is forked; it imports Dagster and the assets once, for all of them."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(
-        ["assets.launch", "connector.cli", *_IMPORTED_LATE]
-    )
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["connector.cli", "assets.forked"])
     forkserver.ensure_running()
 
 
@@ -70,7 +61,7 @@ def sync(requests: Sequence[SyncRequest], watch: Watch) -> dict[str, Any]:
                 if not _listen(channel, running[channel], watch):
                     ended = running.pop(channel)
                     ended.process.join()
-                    results[ended.request.shop] = ended.result or _died(ended)
+                    results[ended.request.shop.key] = ended.result or _died(ended)
     finally:
         _end([each.process for each in running.values()])
     return _document(requests, results)
@@ -89,7 +80,7 @@ def _end(processes: Sequence[BaseProcess]) -> None:
 
 def _start(context: Any, request: SyncRequest) -> tuple[Connection, _Running]:
     receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(request, sending), name=f"sync {request.shop}")
+    process = context.Process(target=_child, args=(request, sending), name=f"sync {request.shop.key}")
     process.start()
     sending.close()
     return receiving, _Running(request, process)
@@ -103,7 +94,7 @@ def _listen(channel: Connection, running: _Running, watch: Watch) -> bool:
         channel.close()
         return False
     if kind == "progress":
-        watch(running.request.shop, *content)
+        watch(running.request.shop.key, *content)
     elif kind == "failed":
         running.reason = content[0]
     else:
@@ -139,16 +130,16 @@ def _end_with_parent() -> None:
 
 
 def _died(ended: _Running) -> tuple[str, Report]:
-    how = ended.process.exitcode
+    shop, how = ended.request.shop.key, ended.process.exitcode
     message = ended.reason or (
-        f"the process of shop {ended.request.shop} ended early ({f'signal {-how}' if how and how < 0 else f'exit code {how}'}). "
+        f"the process of shop {shop} ended early ({f'signal {-how}' if how and how < 0 else f'exit code {how}'}). "
         "What was delivered is in the ledger; the next run goes on from there."
     )
     try:
         return _left_behind(ended.request, message)
-    except (StateError, ConfigError) as error:
+    except StateError as error:
         told = message if str(error) in message else f"{message} {error}"
-        report = {"shop": ended.request.shop, "status": "failed", "message": told, "entities": []}
+        report = {"shop": shop, "status": "failed", "message": told, "entities": []}
         return "", {**report, "calls": None, "quota": None}
 
 
@@ -157,8 +148,7 @@ def _left_behind(request: SyncRequest, message: str) -> tuple[str, Report]:
     from connector.report import shop_report
     from connector.shop_run import ShopRun, State
 
-    shop = next(shop for shop in known_shops(request.shops_file) if shop.key == request.shop)
-    state = State.open()
+    shop, state = request.shop, State.open()
     try:
         last = ShopRun(shop, state, run_id="none").log.last_run(shop.key)
         run_id = last["run_id"] if last and last["status"] is None else ""
@@ -169,7 +159,7 @@ def _left_behind(request: SyncRequest, message: str) -> tuple[str, Report]:
 
 
 def _document(requests: Sequence[SyncRequest], results: dict[str, tuple[str, Report]]) -> dict[str, Any]:
-    shops = [results[request.shop][1] for request in requests]
+    shops = [results[request.shop.key][1] for request in requests]
     code = exit_code([shop["status"] for shop in shops])
     return {
         "run_ids": {shop: run_id for shop, (run_id, _) in results.items() if run_id},

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+
+from connector.config import Shop
 
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """What `connector sync` was asked to do with one shop. Days are store-local closing days, both inclusive."""
+    """What `connector sync` was asked to do with one shop. Days are store-local closing days, both inclusive.
 
-    shops_file: Path
-    shop: str
+    The shop is as the command read it: a hundred processes that each read a file of a hundred shops take minutes for it.
+    """
+
+    shop: Shop
     first: date | None = None
     last: date | None = None
     only: tuple[str, ...] = ()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -97,6 +98,38 @@ def test_a_write_does_not_wait_for_the_disk_and_a_power_failure_damages_nothing(
                 connection.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("synchronous", "journal_mode")
             ]
     assert settings == [1, "wal"]  # NORMAL: never damaged in this mode; the last events may be lost with the power
+
+
+def test_a_run_s_file_is_made_as_dagster_makes_it(place: Path) -> None:
+    def made(kind: str) -> list[tuple[object, ...]]:
+        with instance(kind) as maker:
+            run_id = dg.materialize([sales], instance=maker).run_id
+        with closing(sqlite3.connect(place / "history" / "runs" / f"{run_id}.db")) as file:
+            tables = file.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+            return [*tables, *file.execute("SELECT * FROM alembic_version"), *file.execute("PRAGMA journal_mode")]
+
+    assert made(OURS) == made(STOCK)
+
+
+def test_a_run_s_file_that_another_has_begun_is_not_made_anew(place: Path) -> None:
+    """The web server opens a run's file as soon as the run is listed."""
+    file = place / "history" / "runs" / "begun.db"
+    with instance(OURS) as ours:
+        file.touch()
+        begun = file.stat().st_ino
+        assert ours.all_logs("begun") == []
+        assert file.stat().st_ino == begun
+    with instance(STOCK) as stock:
+        assert stock.all_logs("begun") == []
+
+
+def test_of_a_batch_that_cannot_be_written_nothing_is() -> None:
+    with instance(OURS) as ours:
+        run_id = dg.materialize([sales], instance=ours).run_id
+        before = ours.all_logs(run_id)
+        with pytest.raises(OverflowError):
+            ours.event_log_storage.store_event_batch([before[0], before[0]._replace(timestamp=float("inf"))])
+        assert ours.all_logs(run_id) == before
 
 
 # --- at the same time ----------------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from assets.launch import launch
 from connector.sandbox.fault_plan import FaultPlan, status_fault
+from connector.sync_request import SyncRequest
 from tests.assets.conftest import WEEK, World, failure, materialized, metadata
 from tests.sync.world import day, sale
 
@@ -111,3 +113,11 @@ def test_a_day_stays_open_whose_customer_nobody_has_asked_for(world: World, with
         assert world.run(*names, days=[day(4)]).success
     assert (day(4).isoformat() in complete_days(world)) is with_new_customers
     assert len(world.orders()) == (5 if with_new_customers else 4)
+
+
+def test_a_sync_is_over_the_shop_as_the_command_read_it(world: World) -> None:
+    """With many shops most of them wait: what is in shops.yaml by then would have to be read by each anew."""
+    request = SyncRequest(world.shops[0])
+    (world.folder / "shops.yaml").unlink()
+    _, report = launch(request, lambda *told: None)
+    assert report["status"] == "delivered"

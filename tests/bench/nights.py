@@ -59,7 +59,8 @@ class Nights:
     def sync(self, on: date) -> list[str]:
         """The night's sync; what it asked of the till, e.g. `closed_sales/1/2026/11/23`. Raises `RuntimeError` if it fails."""
         with self._asked(on) as paths:
-            _, report = launch(SyncRequest(self.shops_file, self.account), no_progress)
+            (shop,) = load_shops(self.shops_file)
+            _, report = launch(SyncRequest(shop), no_progress)
         if report["status"] != "delivered":
             raise RuntimeError(f"the sync of {on} ended as {report['status']}: {report['message']}")
         return paths

@@ -113,12 +113,14 @@ def _reconciled(served: Served, last: date) -> str:
 def profile() -> Iterator[tuple[str, float]]:
     """The modules of ours in which most time is spent in a month's backfill, with their share, in this process."""
     from assets.launch import launch
+    from connector.config import load_shops
     from connector.sync_request import SyncRequest
 
     with _served() as served:
         os.environ["CONNECTOR_HOME"] = str(served.place / "home")
         watched = cProfile.Profile()
-        request = SyncRequest(served.place / "shops.yaml", "completejourney", first=FIRST, last=PROFILED)
+        (shop,) = load_shops(served.place / "shops.yaml")
+        request = SyncRequest(shop, first=FIRST, last=PROFILED)
         watched.runcall(launch, request, lambda what, done, total: None)
     stats = pstats.Stats(watched)
     spent: Counter[str] = Counter()

@@ -40,6 +40,7 @@ class Resent:
     """What a run sent again, and what it left for the next one to send again."""
 
     again: set[Name]  # sent although their very payload was answered for before
+    forgotten: set[Name]  # those of them that went with a lost database, which is no stopped run's doing
     without_cause: set[Name]  # those of them that a run had noted, or that were sent again twice
     unnoted: dict[str, int]  # by entity: requests of this run that were answered and of which records are not noted
 
@@ -52,6 +53,7 @@ class Answered:
         self._payloads: dict[Name, bytes] = {}  # the last one of each record that was answered for
         self._noted: set[tuple[str, str, str]] = set()  # entity, external id, and the run that noted it
         self._unnoted: set[Name] = set()
+        self._forgotten: set[Name] = set()  # those of them whose note went with a lost database
 
     def take(self, requests: Iterable[dict[str, Any]], *, whole: bool, lost: bool) -> Resent:
         """The requests of a run that has ended: `whole` if it got through everything, `lost` if its database was."""
@@ -69,8 +71,10 @@ class Answered:
         noted = _names(self._noted - before)
         forgotten = _names(before) - _names(self._noted) if lost else set()
         left = [names - noted for names in answered if names - noted]
+        resent = Resent(again, again & self._forgotten, without_cause, Counter(next(iter(names))[0] for names in left))
         self._unnoted = (set() if whole else self._unnoted - noted).union(forgotten, *left)
-        return Resent(again, without_cause, Counter(next(iter(names))[0] for names in left))
+        self._forgotten = (self._forgotten & self._unnoted).union(forgotten, *(left if lost else ()))
+        return resent
 
 
 def _saves(requests: Iterable[dict[str, Any]]) -> Iterable[tuple[str, dict[str, Any]]]:

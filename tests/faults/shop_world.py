@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from assets.launch import SyncRequest, launch
-from connector.config import load_shops
+from connector.config import Shop, load_shops
 from connector.outcome import exit_code
 from connector.sandbox.crm_state import ShopData
 from connector.sandbox.fault_plan import Fault, FaultPlan
@@ -76,13 +76,17 @@ class World:
         os.environ.update(self.state)
         os.environ[HOME_VARIABLE] = str(self.home)
 
+    def shop(self, key: str = "alpha") -> Shop:
+        """As shops.yaml has it now."""
+        return next(each for each in load_shops(self.shops_file) if each.key == key)
+
     # --- syncing
 
     def sync(self, shop: str = "alpha", **request: Any) -> Synced:
         """One sync in this process; afterwards the journals hold its requests only."""
         self.forget_requests()
         self.enter()
-        _, report = launch(SyncRequest(self.shops_file, shop, **request), lambda what, done, total: None)
+        _, report = launch(SyncRequest(self.shop(shop), **request), lambda what, done, total: None)
         self.last = checked(report)
         return self.last
 
@@ -215,9 +219,7 @@ class _Opened:
     def __enter__(self) -> ShopRun:
         self.world.enter()
         self.state = State.open()
-        shops = load_shops(self.world.shops_file)
-        shop = next(each for each in shops if each.key == self.shop)
-        self.run = ShopRun(shop, self.state, **({"run_id": "look"} | self.changes))
+        self.run = ShopRun(self.world.shop(self.shop), self.state, **({"run_id": "look"} | self.changes))
         return self.run
 
     def __exit__(self, *_: object) -> None:

@@ -113,7 +113,7 @@ class Story:
         """Nothing is sent again but what a stopped run had in flight, and that is little."""
         # what a killed run had in flight is sent again by the next run that gets so far: it may be stopped before
         if self._since_kill is not None:
-            self._since_kill += len(resent.again)
+            self._since_kill += len(resent.again - resent.forgotten)
             if whole:
                 self.figures.repeated.append(self._since_kill)
                 self._since_kill = None

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import httpx
 
 import assets.launch
+from connector.config import Shop
 from connector.sandbox.fault_plan import Fault, FaultPlan, Side
 from connector.state import database
 from connector.state.errors import StateError
@@ -61,7 +61,7 @@ def sync_in_process(world: World, trouble: Trouble, plans: list[Watched]) -> Syn
     world.forget_requests()
     ours, theirs = context.Pipe(duplex=False)
     variables = {HOME_VARIABLE: str(world.home), **world.state}
-    process = context.Process(target=_process, args=(world.shops_file, variables, trouble.disk, theirs))
+    process = context.Process(target=_process, args=(world.shop(SHOP), variables, trouble.disk, theirs))
     process.start()
     theirs.close()
     with _striking(world, trouble.blow, process.pid or 0, plans):
@@ -132,13 +132,13 @@ def wait_until_quiet(world: World, plans: list[Watched], trouble: Trouble) -> No
         time.sleep(0.01)
 
 
-def _process(shops_file: Path, variables: dict[str, str], disk: int | None, told: Connection) -> None:
+def _process(shop: Shop, variables: dict[str, str], disk: int | None, told: Connection) -> None:
     """What `connector sync` starts for a shop, without the waits, and with a disk that may be full."""
     os.environ.update(variables)
     if disk is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (disk, disk))
     with unhurried_nowhere(lock_seconds=0.3):
         try:
-            told.send(assets.launch.launch(SyncRequest(shops_file, SHOP), lambda what, done, total: None)[1])
+            told.send(assets.launch.launch(SyncRequest(shop), lambda what, done, total: None)[1])
         except StateError as error:
             told.send(str(error))

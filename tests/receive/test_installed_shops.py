@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
 from sqlalchemy import func, select
 
+from assets.launch import launch
 from connector.sandbox.serve import crm_token
+from connector.shops import known_shops
 from connector.state.installations import Installation
 from connector.state.tables import leases, metadata, run_entities, runs, webhook_installations
+from connector.sync_request import SyncRequest
 from tests.receive.installed import CONFIGS, HISTORY_DAYS, Start, start
 from tests.receive.service import Service
 from tests.sync.world import World, day, sale
@@ -93,6 +97,17 @@ def test_a_shop_of_the_file_waits_for_its_installation_and_takes_the_token_from_
     assert len(tokens) == 1
     assert crm_token("alpha") not in tokens
     assert {item["order_id"][:2] for item in world.held("orders")} == {"a_"}
+
+
+def test_a_sync_that_had_to_wait_for_its_turn_takes_the_token_of_now(start: Start) -> None:
+    both = start()
+    both.step("install", configs=CONFIGS)
+    both.step("activate", configs=CONFIGS)
+    (shop,) = known_shops(both.world.shops_file)
+    token_of_before = shop.shopimind.model_copy(update={"access_token": SecretStr("taken-back")})
+
+    _, report = launch(SyncRequest(shop.model_copy(update={"shopimind": token_of_before})), lambda *told: None)
+    assert report["status"] == "delivered", report["message"]
 
 
 def stored(service: Service) -> dict[str, int]:

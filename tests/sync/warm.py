@@ -89,6 +89,7 @@ def modules_of_a_sync(home: str) -> list[str]:
 def sync_a_little() -> None:
     from assets.instance import open_instance
     from assets.launch import launch
+    from connector.config import load_shops
     from connector.sandbox.serve import Sandbox
     from connector.shop_run import State
     from connector.sync_request import SyncRequest
@@ -99,7 +100,8 @@ def sync_a_little() -> None:
     with tempfile.TemporaryDirectory() as folder, Sandbox(Path(folder), Path(), accounts=[till_account()]) as sandbox:
         os.environ["CONNECTOR_HOME"] = folder
         sandbox.write_shops_yaml(Path(folder, "shops.yaml"))
-        launch(SyncRequest(Path(folder, "shops.yaml"), "alpha"), lambda *told: None)
+        (shop,) = load_shops(Path(folder, "shops.yaml"))
+        launch(SyncRequest(shop), lambda *told: None)
 
 
 def handle(connection: socket.socket) -> None:
