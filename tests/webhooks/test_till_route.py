@@ -137,9 +137,9 @@ def test_it_is_one_of_the_routes_of_connector_receive(service: Service) -> None:
 
 def test_whoever_guesses_secrets_is_soon_not_listened_to_any_more(service: Service) -> None:
     """Not even with the right one, or guessing would go on at full speed."""
+    service.receiver.unbelieved_tills.clock = lambda: 0.0  # a slow machine would give some back meanwhile
     guesses = [received(service, secret=f"guess-{number:014d}") for number in range(40)]
-    assert set(guesses[:30]) == {404}
-    assert guesses[-1] == 429
+    assert guesses == [404] * 30 + [429] * 10
     assert received(service) == 429
     assert kept(service) == []
 
@@ -160,7 +160,8 @@ def test_a_shop_that_is_not_there_is_limited_as_one_that_is(service: Service) ->
 
 def test_a_till_whose_secret_is_out_of_date_keeps_no_other_shops_till_out(service: Service) -> None:
     """They call from the same address: that of their maker."""
-    assert [received(service, "alpha", "x" * 20) for _ in range(40)][-1] == 429
+    service.receiver.unbelieved_tills.clock = lambda: 0.0
+    assert [received(service, "alpha", "x" * 20) for _ in range(31)][-1] == 429
     assert received(service, "beta") == 200
 
 
