@@ -105,6 +105,7 @@ def test_a_second_command_for_the_same_shop_ends_at_once_while_the_first_goes_on
         first.communicate()
 
 
+@pytest.mark.only_local("each home with its own; of two that share one, the other is told that the shop is held")
 def test_two_first_syncs_at_once_from_two_homes_make_one_source_per_store(
     make_world: Callable[..., World], undisturbed: Callable[..., Any]
 ) -> None:

@@ -92,7 +92,7 @@ def test_no_file_under_the_home_holds_a_secret(world: World, said: list[Ran]) ->
         seen += 1
         for secret in SECRETS:
             assert secret.encode() not in content, (path, secret)
-    assert seen > 20
+    assert seen > 10  # Dagster's files; with the state elsewhere hardly any others
 
 
 def test_no_file_but_the_lakes_holds_a_person(world: World, said: list[Ran]) -> None:
