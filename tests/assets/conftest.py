@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.defs_state.base import _current_storage
 
 from assets.definitions import definitions_of
 from assets.instance import open_instance
@@ -95,6 +96,12 @@ def making_world(new_state: NewState) -> Iterator[World]:
             sandbox.write_shops_yaml(folder / "shops.yaml")
             with open_instance() as instance:
                 yield World(folder, sandbox, instance)
+
+
+@pytest.fixture(autouse=True)
+def no_instance_of_before() -> None:
+    """Of an instance that is entered twice, as a schedule's test context does, Dagster 1.13 leaves behind what is gone with it."""
+    _current_storage.set(None)
 
 
 @pytest.fixture
