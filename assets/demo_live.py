@@ -294,9 +294,8 @@ def _pause(live: Live) -> bool:
     live.close_sale()
     if not live.watch():
         return False
-    live.wait_for_sync(
-        2
-    )  # it reads the days of all these sales again: had it told of one twice, the table would show it
+    # it reads the days of all these sales again: had it told of one twice, the table would show it
+    live.wait_for_sync(2)
     live.say("second sync, started by the activation: done")
     return not early
 

@@ -16,7 +16,7 @@ from connector.config import Shop
 from connector.due_days import Days, day_range
 from connector.outcome import exit_code
 from connector.pos.hiboutik_month_lines import MONTH_TRAIT, YES, pays
-from connector.pos.paging import PAGE_SIZE
+from connector.pos.paging import pages_of
 from connector.pos.protocol import QuotaReached
 from connector.quota import quota_outlook
 from connector.reading_customers import current_customers
@@ -166,11 +166,6 @@ class _Price:
     def add(self, *, is_history: bool, **calls: int) -> None:
         self.calls.update(calls)
         self.history += sum(calls.values()) * is_history
-
-
-def pages_of(rows: int) -> int:
-    """The calls of a paged list: a full page never ends one."""
-    return max(0, rows) // PAGE_SIZE + 1
 
 
 def _months(history: int, left: int, a_month: int) -> int | None:

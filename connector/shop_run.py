@@ -190,9 +190,8 @@ class ShopRun:
         """The shop's ShopiMind installation. Raises `NotActivated`."""
         self._check_activated()
         account = self.shop.shopimind
-        assert (
-            account.access_token is not None
-        )  # an activated installation has one, and a run looks it up when it starts
+        # an activated installation has one, and a run looks it up when it starts
+        assert account.access_token is not None
         return ShopiMind(account.access_token.get_secret_value(), account.base_url, requests_in_flight=self.in_flight)
 
     @cached_property

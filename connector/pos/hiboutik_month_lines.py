@@ -17,7 +17,7 @@ from typing import Any
 from connector.pos import hiboutik_rows as wire
 from connector.pos.hiboutik_calls import HiboutikCalls, NotThere, Rejected, RightMissing
 from connector.pos.hiboutik_lists import listing
-from connector.pos.paging import PAGE_SIZE
+from connector.pos.paging import pages_of
 from connector.pos.protocol import AccountMemory, PosAccessDenied, PosError, PosUnavailable, QuotaReached
 from connector.pos.sale_lines import SoldLine
 
@@ -36,12 +36,8 @@ def pays(of_days: Collection[int], others: int) -> bool:
     days: each of them ends with a page that is not full, the month with one. Else it must cost less than a page a day.
     """
     lines = sum(of_days) + others
-    by_day = len(of_days) if others else sum(map(_pages, of_days))
-    return lines <= _MOST_LINES and _pages(lines) < by_day
-
-
-def _pages(lines: int) -> int:
-    return lines // PAGE_SIZE + 1
+    by_day = len(of_days) if others else sum(map(pages_of, of_days))
+    return lines <= _MOST_LINES and pages_of(lines) < by_day
 
 
 def lines_of_sales(rows: Iterable[Any]) -> dict[int | None, Lines]:

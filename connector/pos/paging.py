@@ -23,6 +23,11 @@ class Page:
     total: int | None
 
 
+def pages_of(rows: int) -> int:
+    """The calls that a list of so many rows takes: a full page never ends one."""
+    return max(0, rows) // PAGE_SIZE + 1
+
+
 def total_rows(content_range: str) -> int | None:
     """Z of `Content-Range: X-Y/Z`; None when the header is absent or cannot be read."""
     match = _RANGE.fullmatch(content_range.strip())

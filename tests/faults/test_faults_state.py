@@ -7,6 +7,7 @@ import resource
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,13 +68,17 @@ def test_a_home_that_cannot_be_used_is_told_in_one_sentence_with_exit_code_1(wor
     assert not world.requests("till")
 
 
+def damage(database: Path) -> None:
+    for path in database.parent.glob(f"{database.name}-*"):
+        path.unlink()
+    database.write_bytes(b"this is no database, but somebody's notes" * 100)
+
+
 @pytest.mark.only_local("the database is a file")
 def test_a_damaged_database_is_told_and_left_alone(world: World) -> None:
     world.sync()
     database = world.home / "state.sqlite"
-    for path in world.home.glob("state.sqlite-*"):
-        path.unlink()
-    database.write_bytes(b"this is no database, but somebody's notes" * 100)
+    damage(database)
 
     process = world.command("sync", "--json")
     out, err = process.communicate(timeout=60)
@@ -88,9 +93,7 @@ def test_a_damaged_database_is_told_and_left_alone(world: World) -> None:
 def test_damaged_records_of_dagster_are_told_and_only_history(world: World) -> None:
     assert world.command("sync", "--json").wait(timeout=60) == 0
     runs = world.home / "dagster" / "history" / "runs.db"
-    for path in runs.parent.glob("runs.db-*"):
-        path.unlink()
-    runs.write_bytes(b"this is no database, but somebody's notes" * 100)
+    damage(runs)
 
     process = world.command("sync", "--json")
     out, err = process.communicate(timeout=60)

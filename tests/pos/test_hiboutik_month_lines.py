@@ -9,7 +9,7 @@ from loopback_till import Memory, reply
 from test_hiboutik_sales import ALL, header, page, sold
 
 from connector.pos.hiboutik_month_lines import MONTH_TRAIT, pays
-from connector.pos.paging import PAGE_SIZE
+from connector.pos.paging import pages_of
 
 MONTH = "/products_sold/1/2024/06/"
 DAYS = [date(2024, 6, 5) + timedelta(days=n) for n in range(3)]
@@ -91,7 +91,7 @@ def test_however_few_lines_there_are_a_month_is_never_dearer_than_its_days():
         assert pays(most, 0)
         for part in range(1, 101):
             fewer = [each * part // 100 for each in most]
-            assert sum(fewer) // PAGE_SIZE + 1 <= sum(each // PAGE_SIZE + 1 for each in fewer)
+            assert pages_of(sum(fewer)) <= sum(map(pages_of, fewer))
 
 
 @pytest.mark.parametrize(
