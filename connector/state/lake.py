@@ -41,7 +41,7 @@ def open_lake(home: Path) -> Lake:
         # The storage's client remembers what it has listed, but other workers write there too.
         remote = "://" in address
         root = UPath(address, use_listings_cache=False) if remote else UPath(Path(address).expanduser().absolute())
-        _ = root.fs  # tells now, not at the first write, when the storage's package is not installed
+        _tell_once(root)  # asked for now: tells here, not at the first write, when the storage's package is missing
         return Lake(root, home / "uploads")
     except (ImportError, ValueError) as error:
         raise StateMistake(
@@ -49,6 +49,12 @@ def open_lake(home: Path) -> Lake:
             f"The lake {address} cannot be opened ({error}). Nothing was done. "
             f"Install the package that serves it, or point {LAKE_VARIABLE} to a directory.",
         ) from error
+
+
+def _tell_once(root: UPath) -> None:
+    """A storage that goes away fails the call, which tells it; the client's own task would print a traceback too."""
+    if root.fs.async_impl:
+        root.fs.loop.set_exception_handler(lambda _loop, _context: None)
 
 
 class Lake:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import resource
 import stat
@@ -49,6 +51,25 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
 @pytest.fixture
 def local(tmp_path: Path) -> Lake:
     return Lake(UPath(tmp_path / "lake"))
+
+
+@pytest.mark.usefixtures("bucket")
+def test_what_fails_beside_a_call_of_the_storage_prints_no_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = open_lake(tmp_path).root.fs
+
+    async def write() -> None:
+        raise OSError("Cannot write to closing transport")
+
+    async def start() -> None:
+        task = asyncio.get_running_loop().create_task(write())
+        await asyncio.wait([task])
+
+    asyncio.run_coroutine_threadsafe(start(), storage.loop).result(10)
+    gc.collect()
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), storage.loop).result(10)
+    assert caplog.text == ""
 
 
 def test_tables_are_read_back_in_their_order_and_with_their_schema(lake: Lake) -> None:
