@@ -174,12 +174,10 @@ def _check_options(address: URL) -> None:
 
 def _sqlite(address: URL) -> Engine:
     _make_private(Path(address.database or ""))
-    engine = create_engine(
-        address,
-        hide_parameters=True,
-        max_overflow=-1,
-        connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False},
-    )
+    # The driver would keep the last 128 statements of every connection. One that names thousands of ids takes a megabyte,
+    # and hardly ever comes again with as many: none is kept.
+    options = {"timeout": LOCK_SECONDS, "check_same_thread": False, "cached_statements": 0}
+    engine = create_engine(address, hide_parameters=True, max_overflow=-1, connect_args=options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import Connection, insert, make_url, select, text, update
 
@@ -50,6 +51,19 @@ def test_a_block_that_raises_keeps_nothing(db) -> None:
     with pytest.raises(KeyError):
         write_and_fail()
     assert rows(db) == []
+
+
+def test_questions_about_many_ids_leave_no_memory_behind(db) -> None:
+    def ask(ids: int) -> None:
+        with db.read() as connection:
+            chosen = calls.c.used.in_([10**9 + number for number in range(ids)])
+            assert connection.execute(select(calls.c.used).where(chosen)).all() == []
+
+    ask(5_000)
+    before = psutil.Process().memory_info().rss
+    for ids in range(4_900, 5_000):
+        ask(ids)
+    assert psutil.Process().memory_info().rss - before < 30 * 2**20
 
 
 def test_upsert_inserts_and_overwrites_in_one_go(db) -> None:
