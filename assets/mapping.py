@@ -148,4 +148,4 @@ def _records(tables: Iterable[pa.Table]) -> Rows:
 
 def _orders(run: ShopRun, sales: StoredDays, listed: StoredRows, new: StoredRows) -> DayRows:
     days = recording.record_orders(run, sales.of(run.read_pairs), current_customers(listed, new))
-    return DayRows(RECORDS, days, showing.of_day_recorded, beyond=run.days_beyond)
+    return DayRows(RECORDS, days, showing.of_day_recorded, beyond=run.calendar.beyond)

@@ -150,9 +150,9 @@ def _list_asset(
 
 
 def _sales(run: ShopRun) -> DayRows:
-    asked = () if run.inbox_only else SalesReading(run, run.days_to_read(run.partition_days))
+    asked = () if run.inbox_only else SalesReading(run, run.calendar.to_read(run.partition_days))
     sales = with_inbox(run, asked)
-    return DayRows(SALES, sales, lambda table: showing.of_day_read(run.ctx, table), beyond=run.days_beyond)
+    return DayRows(SALES, sales, lambda table: showing.of_day_read(run.ctx, table), beyond=run.calendar.beyond)
 
 
 def _new_customers(run: ShopRun, sales: StoredDays, listed: StoredRows) -> Rows:

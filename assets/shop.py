@@ -18,8 +18,9 @@ from connector.config import Shop
 from connector.delivery import entities
 from connector.delivery.entities import custom_entity
 from connector.pos.protocol import QuotaReached
+from connector.run_calendar import HISTORY_SLICE
 from connector.shop_definitions import names_with_related
-from connector.shop_run import HISTORY_SLICE, ShopRun, State
+from connector.shop_run import ShopRun, State
 from connector.shops import ShopOfInstallation
 from connector.state.till_inbox import TillInbox
 from connector.state.way import GIVES_WAY_IN, ask_for_way, backfills, reads_history
@@ -227,7 +228,7 @@ def _history(shop: Shop, job: Any) -> dg.ScheduleDefinition:
             run = ShopRun(shop, state, "schedule", backfill=True, clock=context.scheduled_execution_time.timestamp)
             if deferred := run.deferred:
                 return dg.SkipReason(deferred)
-            days = [max(date.fromisoformat(day), run.first_day) for day in run.days_to_read([])]
+            days = [max(date.fromisoformat(day), run.first_day) for day in run.calendar.to_read([])]
             try:
                 run.calls.keep_reserve()
             except QuotaReached as reached:

@@ -194,7 +194,7 @@ class ShopPlan:
             return run.snapshot("pos_sales", SALES, day)
 
         run.partition_days = self.days
-        for day, table in with_inbox(run, SalesReading(run, run.days_to_read(self.days)), written):
+        for day, table in with_inbox(run, SalesReading(run, run.calendar.to_read(self.days)), written):
             lake.write(key, "pos_sales", day, [table], SALES)
         read = sorted(run.read_pairs or {})
         sales = (table for day in read for table in lake.read(key, "pos_sales", day))

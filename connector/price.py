@@ -57,7 +57,7 @@ def _priced(shop: Shop, state: State, first: date | None, last: date | None, ful
         else:
             with run.told("price"):
                 _know_the_stores(run)
-                price = _price(run, run.days_to_read(day_range(*asked_window(run, first, last))))
+                price = _price(run, run.calendar.to_read(day_range(*asked_window(run, first, last))))
     except QuotaReached:
         status = "quota"
     except InstallationInactive:

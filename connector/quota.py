@@ -91,7 +91,7 @@ def _month_of(moment: datetime) -> datetime:
 def _history_to_come(run: ShopRun) -> int:
     """The calls of the days before the look-back that still wait to be read; none while the stores are not known."""
     try:
-        due = run.days_due()
+        due = run.calendar.due()
     except LakeMissing:
         return 0
     recent = {store.store_id: recent_from(run.ctx, store.store_id, run.started) for store in run.ctx.stores}

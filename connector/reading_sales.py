@@ -115,7 +115,7 @@ class SalesReading:
         if run.dry:
             return
         for store_id, before in run.days.mark_read(day, read, int(run.clock())).items():
-            if read[store_id].digest != before.digest and run.was_over(store_id, day, before.read_at):
+            if read[store_id].digest != before.digest and run.calendar.was_over(store_id, day, before.read_at):
                 run.changed.add((store_id, day))
 
     def _with_other_stores(self, day: str, tables: list[pa.Table]) -> pa.Table:

@@ -20,12 +20,12 @@ from connector.delivery.ledger import Ledger
 from connector.delivery.outbox import Outbox
 from connector.delivery.refused import RefusedStore
 from connector.due_days import Days as DueDays
-from connector.due_days import days_asked, days_due, recent_from, today
 from connector.mapping.context import ShopContext, shop_context
 from connector.mapping.edition import edition
 from connector.pos.protocol import PointOfSale, QuotaReached
 from connector.pos.rows import conformed
 from connector.pos.systems import open_point_of_sale
+from connector.run_calendar import RunCalendar
 from connector.shopimind.client import ShopiMind
 from connector.shopimind.envelope import ApiError, Envelope, InstallationInactive
 from connector.state.calls import STORES, TIME_ZONE, MonthlyCalls
@@ -49,7 +49,6 @@ from connector.state.webhook_installations import LifecycleState, lifecycle_stat
 
 SYNC_LEASE = "sync"  # one run at a time over a shop
 _NEVER_REACHED = 1_000_000  # the monthly calls of a till that costs none: its count stays at zero
-HISTORY_SLICE = 31  # days that one backfill reads at most
 
 # What is said of an installation that the webhooks left in this state.
 _DEFERRED: dict[LifecycleState | None, str] = {
@@ -149,6 +148,7 @@ class ShopRun:
         self.ledger = Ledger(db, key)
         self.refused = RefusedStore(db, key, self.state.sealer, edition(self.shop))
         self.days = Days(db, key)
+        self.calendar = RunCalendar(self)
         self.sales_read = SalesRead(db, key)
         self.turnover = Turnover(db, key)
         self.variations = VariationNumbers(db, key, dry=self.dry)
@@ -172,7 +172,7 @@ class ShopRun:
             self.shop,
             self.state.sealer,
             started=int(self.started.timestamp()),
-            is_news=self._is_news,
+            is_news=self.calendar.is_news,
             store_names=self._store_names,
         )
         self._stores: pa.Table | None = None
@@ -271,73 +271,12 @@ class ShopRun:
         except LakeMissing:  # a replay over a lake that was lost
             return {}
 
-    def complete_days(self) -> dict[int, set[str]]:
-        """Per store the days that need no reading any more, but for the look-back.
-
-        Not among them: days of refused orders that are to be tried again.
-        """
-        complete = self.days.complete_days([store.store_id for store in self.ctx.stores], int(self.clock()))
-        for store_id, day in self.refused.days_to_try_again():
-            complete.get(store_id, set()).discard(day)
-        return complete
-
-    def days_due(self) -> DueDays:
-        """Every day that is due, with its stores: of the shop's history, and before it where somebody asked for it."""
-        earlier = self.days.asked_before(self.first_day.isoformat())
-        return days_due(self.ctx, self.complete_days(), self.started, earlier)
-
-    def history_due(self) -> DueDays:
-        """Those of them that are older than what every sync reads."""
-        recent = {s.store_id: recent_from(self.ctx, s.store_id, self.started).isoformat() for s in self.ctx.stores}
-        due = {day: [s for s in stores if day < recent[s]] for day, stores in self.days_due().items()}
-        return {day: stores for day, stores in due.items() if stores}
-
-    def days_to_read(self, days: list[str]) -> DueDays:
-        """Of the asked closing days, the ones to read, with their stores; of new stores every day that is due."""
-        if self.backfill:
-            due = self.history_due()
-            return {day: due[day] for day in sorted(due)[-HISTORY_SLICE:]}
-        asked = days_asked(self.ctx, days, self.started)
-        if not self.only_due:
-            return asked
-        wanted = {
-            day: [store for store in stores if store in asked.get(day, []) or store in self.new_stores]
-            for day, stores in self.days_due().items()
-        }
-        return {day: stores for day, stores in wanted.items() if stores}
-
-    def days_beyond(self) -> set[str]:
-        """Days that may lie outside those that the run was asked for: of a new store, of a backfill, of a pushed sale."""
-        read = set(self.read_pairs or {}) if self.backfill else self.days_of_new_stores()
-        return read | {day for _, day in self.pushed_pairs}
-
-    def is_live(self, store_id: int, day: str) -> bool:
-        """Whether a sale of that day is news: all others are history, and nothing may be triggered for them."""
-        return date.fromisoformat(day) >= recent_from(self.ctx, store_id, self.started)
-
-    def _is_news(self, store_id: int, day: str) -> bool:
-        if self.backfill:
-            return False
-        try:
-            return self.is_live(store_id, day)
-        except LakeMissing:  # a replay over a lake that was lost, which cannot tell: better none than one too many
-            return False
-
-    def was_over(self, store_id: int, day: str, at: int) -> bool:
-        """Whether that day of the store had ended at epoch second `at`."""
-        return date.fromisoformat(day) < today(self.ctx, store_id, datetime.fromtimestamp(at, UTC))
-
     def hold_history(self) -> None:
         """From here on others can see that the run reads history, and would give way to them."""
         if self._history is None:
             with suppress(LeaseHeld):  # of a run that has just ended
                 lease = BACKFILL_LEASE if self.backfill else HISTORY_LEASE
                 self._history = Lease.acquire(self.state.db, self.shop.key, lease)
-
-    def days_of_new_stores(self) -> set[str]:
-        """The days that were read only because a store is new, which may lie before those that the run was asked for."""
-        pairs = self.read_pairs or {}
-        return {day for day, stores in pairs.items() if self.new_stores.intersection(stores)}
 
     def snapshot(self, name: str, schema: pa.Schema, partition: str | None = None) -> pa.Table | None:
         """What an earlier run left in the lake; None when there is nothing, or it has columns that today's rows have not."""

@@ -145,7 +145,7 @@ def history(run: ShopRun) -> dict[str, Any]:
     """
     if not store_currencies(run):
         return {"done": 0, "known": 0, "left": 0, "from": None}
-    due = run.history_due()
+    due = run.calendar.history()
     recent = min(recent_from(run.ctx, store.store_id, run.started) for store in run.ctx.stores)
     done, known = run.turnover.progress(recent.isoformat())
     return {"done": done, "known": known, "left": sum(map(len, due.values())), "from": min(due, default=None)}
@@ -155,8 +155,8 @@ def _days_waiting(run: ShopRun) -> int:
     """Days before today that are not complete, of the store that has most of them."""
     if not store_currencies(run):
         return 0
-    complete = run.complete_days()
-    due = run.days_due()
+    complete = run.calendar.complete()
+    due = run.calendar.due()
     today_in = {store.store_id: today(run.ctx, store.store_id, run.started).isoformat() for store in run.ctx.stores}
     return sum(
         any(day < today_in[store_id] and day not in complete[store_id] for store_id in stores)

@@ -20,7 +20,7 @@ def first_and_last_day(run: ShopRun) -> tuple[date, date]:
         ctx = run.ctx
     except LakeMissing:
         return run.first_day, max(run.first_day, (now + _EARLIEST_ZONE).date())
-    due = run.days_due()
+    due = run.calendar.due()
     last = max(latest_day(ctx, now), run.first_day)
     return (date.fromisoformat(min(due)) if due else last), last
 

@@ -104,10 +104,10 @@ def test_a_run_that_reads_history_gives_way_and_what_is_left_stays_due(world: Wo
     assert world.run(days=[day(2), day(0)], only_due=True).success
     state = State.open()
     with closing(state), closing(ShopRun(world.shops[0], state, "backfill", backfill=True)) as run:
-        due = run.history_due()
+        due = run.calendar.history()
         ask_for_way(state.db, "alpha")
-        assert list(SalesReading(run, run.days_to_read([]))) == []
-        assert run.history_due() == due
+        assert list(SalesReading(run, run.calendar.to_read([]))) == []
+        assert run.calendar.history() == due
         assert run.problems == []  # it did what it should
         assert f"{sum(map(len, due.values()))} days and stores are left" in run.stop_reasons["way"]
 

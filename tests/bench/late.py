@@ -193,7 +193,7 @@ class _Simulation:
         self.books.now = datetime.combine(on, NIGHT)
         state = State.open()
         try:
-            due = ShopRun(known_shops(self.shop.shops_file)[0], state, run_id="look").history_due()
+            due = ShopRun(known_shops(self.shop.shops_file)[0], state, run_id="look").calendar.history()
         finally:
             state.close()
         pairs = {(store_id, day) for day, stores in due.items() for store_id in stores}

@@ -113,14 +113,14 @@ def test_a_sale_that_went_over_to_another_customer_leaves_the_first_ones_profile
 
 def test_the_days_other_sales_stay_and_the_day_is_no_more_complete_than_before(pushing: Pushing) -> None:
     with pushing.world.looking() as run:
-        before, read_at = run.complete_days(), run.days.read_at(day(1).isoformat())
+        before, read_at = run.calendar.complete(), run.days.read_at(day(1).isoformat())
         lake = {
             each["sale_id"] for each in next(run.state.lake.read("alpha", "pos_sales", day(1).isoformat())).to_pylist()
         }
     pushing.close_sale(601, 1, customer=102)
     pushing.deliver()
     with pushing.world.looking() as run:
-        assert (run.complete_days(), run.days.read_at(day(1).isoformat())) == (before, read_at)
+        assert (run.calendar.complete(), run.days.read_at(day(1).isoformat())) == (before, read_at)
         now = {
             each["sale_id"] for each in next(run.state.lake.read("alpha", "pos_sales", day(1).isoformat())).to_pylist()
         }
@@ -303,7 +303,7 @@ def test_a_run_that_reads_history_gives_way_to_a_pushed_sale(
     monkeypatch.setattr(reading_pairs, "_AHEAD", 1)  # a history so short would be asked for whole before the first look
     assert unsynced.world.run(days=[day(2), day(0)], only_due=True).success
     with unsynced.world.looking() as run:
-        due = run.history_due()
+        due = run.calendar.history()
     unsynced.switch(hold_ms=1_200)  # every call: twelve days and stores would take long
     unsynced.record()
     with ThreadPoolExecutor(1) as pool:
@@ -316,7 +316,7 @@ def test_a_run_that_reads_history_gives_way_to_a_pushed_sale(
         assert "asked to give way" in (asked.skip_message or "")
         assert reading.result().success
     with unsynced.world.looking() as run:
-        left = run.history_due()
+        left = run.calendar.history()
     assert left
     assert set(left) <= set(due)
     assert unsynced.waiting() == []  # it took the sale along with what it had read
