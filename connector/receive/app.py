@@ -20,7 +20,7 @@ from starlette.routing import Route
 from connector.config import Configuration, Shop
 from connector.receive import health, signature, till_answers
 from connector.receive.budget import BUDGET, within_budget
-from connector.receive.lifecycle import Lifecycle, Unprocessable, Webhook
+from connector.receive.lifecycle import SHOWN, Lifecycle, Unprocessable, Webhook
 from connector.receive.purge import Purger
 from connector.receive.rate import RateLimit
 from connector.receive.till import till_routes
@@ -175,7 +175,7 @@ async def receive_webhook(request: Request, receiver: Receiver) -> Response:
     try:
         await within_budget(partial(receiver.lifecycle.carry_out, webhook))
     except Unprocessable as why:
-        log.warning("webhook of installation %s: %s", webhook.text("installation_id"), why)
+        log.warning("webhook of installation %s: %s", webhook.text("installation_id", SHOWN), why)
         return answer({"success": False, "error": str(why)})
     receiver.purger.wake()
     return answer({"success": True})

@@ -35,7 +35,7 @@ EVENTS: Mapping[str, LifecycleState | None] = {
 }
 _ID = re.compile(r"[!-~]{1,200}")
 _KEY_LENGTH = 40
-_SHOWN = 120  # characters of a name that comes from outside
+SHOWN = 120  # characters of a name that comes from outside
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,15 @@ class Webhook:
     timestamp: int
     signature: str
 
-    def text(self, name: str) -> str | None:
-        """A text (or a number as text) of the body; None when it is not there."""
+    def text(self, name: str, most: int | None = None) -> str | None:
+        """A text (or a number as text) of the body, whole or `most` characters of it; None when it is not there.
+
+        A token or an identity that is cut is another one: only names that are shown may be.
+        """
         value = self.body.get(name)
         if isinstance(value, bool) or not isinstance(value, str | int):
             return None
-        return str(value).strip()[:_SHOWN] or None
+        return str(value).strip()[:most] or None
 
 
 class Unprocessable(Exception):
@@ -78,7 +81,7 @@ class Lifecycle:
         One that was carried out already does nothing. Raises `StateError` when nothing could be kept at all.
         """
         event = webhook.body.get("event")
-        if event not in EVENTS:
+        if not isinstance(event, str) or event not in EVENTS:
             raise Unprocessable("unknown_event")
         installation_id = webhook.text("installation_id") or webhook.text("id_shop_integration")
         if installation_id is None or not _ID.fullmatch(installation_id):
@@ -89,7 +92,7 @@ class Lifecycle:
             if not self._installations.claim(connection, installation_id, webhook.signature, webhook.timestamp):
                 log.info("installation %s: %s came again, nothing to do", installation_id, event)
                 return
-            refusal = self._apply(connection, str(event), installation_id, webhook)
+            refusal = self._apply(connection, event, installation_id, webhook)
             if refusal is not None:
                 self._installations.release(connection, installation_id, webhook.signature)
         if refusal is not None:
@@ -143,7 +146,7 @@ class Lifecycle:
 
     def _told(self, known: WebhookInstallation, webhook: Webhook, state: LifecycleState | None) -> WebhookInstallation:
         configs = webhook.body.get("configs")
-        merchant = webhook.text("shop_domain") or webhook.text("id_shop")
+        merchant = webhook.text("shop_domain", SHOWN) or webhook.text("id_shop", SHOWN)
         return replace(
             known,
             state=state or known.state,
@@ -152,7 +155,7 @@ class Lifecycle:
             # fixed with the offset, which was chosen among those of this merchant
             merchant=merchant if merchant and known.offset is None else known.merchant,
             # the parent source is labelled with it: a later one would rename it, which is what a renamed shop wants
-            shop_name=webhook.text("shop_name") or known.shop_name,
+            shop_name=webhook.text("shop_name", SHOWN) or known.shop_name,
             token=webhook.text("access_token") or known.token,
             configs=configs if isinstance(configs, dict) else known.configs,
         )

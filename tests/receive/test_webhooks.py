@@ -46,6 +46,8 @@ def test_the_older_names_of_the_identity_are_read(service: Service) -> None:
     [
         ({"event": "integration.renamed", "installation_id": "i"}, "unknown_event"),
         ({"installation_id": "i"}, "unknown_event"),
+        ({"event": ["integration.installed"], "installation_id": "i"}, "unknown_event"),
+        ({"event": {"name": "integration.installed"}, "installation_id": "i"}, "unknown_event"),
         ({"event": "integration.installed", "access_token": TOKEN}, "missing_installation_id"),
         (
             {"event": "integration.installed", "installation_id": "a b", "access_token": TOKEN},
@@ -59,6 +61,14 @@ def test_the_older_names_of_the_identity_are_read(service: Service) -> None:
 )
 def test_what_cannot_be_carried_out_is_told_with_200(service: Service, body: dict[str, object], error: str) -> None:
     assert said(service.ask("/webhook/receive", body)) == (200, {"success": False, "error": error})
+
+
+def test_a_token_and_an_identity_are_kept_however_long_they_are(service: Service) -> None:
+    token = "int_" + "e" * 2000
+    first, second = "i" * 150 + "_1", "i" * 150 + "_2"
+    service.install(first, token)
+    assert said(service.tell("installed", second, access_token=TOKEN)) == OK
+    assert {each: kept.token for each, kept in service.installations.items()} == {first: token, second: TOKEN}
 
 
 def test_without_a_token_there_is_no_installation(service: Service) -> None:
