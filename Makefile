@@ -19,7 +19,7 @@ setup-dev: .venv/.dev ## the same, with the tools that test, lint and lock
 demo: setup ## the sample shops through the sandbox, and the three counts compared
 	@$(BIN)/connector demo
 
-demo-live: setup ## a shop installed by webhook, its sales in ShopiMind with their events within a minute; takes two to three minutes
+demo-live: setup ## a shop installed by webhook, its sales in ShopiMind with their events within a minute; takes one to three minutes
 	@$(BIN)/python -m assets.demo_live
 
 dev: setup ## the sandbox and the Dagster UI on it, until Ctrl-C; ARGS="--port 3001" for another port
