@@ -160,7 +160,9 @@ def _constant(value: object) -> Constant:
         return Constant(value, T.BOOL)
     if isinstance(value, str):
         if any(unicodedata.category(each) in ("Cc", "Cs") for each in value):
-            raise NotAnExpression("has a text that cannot be sent: a control character, a line break or half a character")
+            raise NotAnExpression(
+                "has a text that cannot be sent: a control character, a line break or half a character"
+            )
         return Constant(value, T.TEXT)
     if isinstance(value, int | float):
         exact = Decimal(str(value)) if isinstance(value, float) else value
