@@ -16,6 +16,7 @@ from connector.state.errors import StateError, StateMistake
 from connector.state.settings import check_settings
 
 WRONG = 2  # exit code: the command or the configuration is wrong, nothing was done
+HIGHEST_PORT = 65535
 
 ShopsFile = Annotated[
     Path | None, typer.Option("--shops", help="The configuration; else $CONNECTOR_SHOPS, else ./shops.yaml.")

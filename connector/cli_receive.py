@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from connector.cli_frame import AsJson, Mistakes, ShopsFile, carry_out
+from connector.cli_frame import HIGHEST_PORT, AsJson, Mistakes, ShopsFile, carry_out
 from connector.config import find_shops_file
 from connector.state.settings import check_settings
 
@@ -18,7 +18,7 @@ def receive(
     host: Annotated[
         str, typer.Option(help="The address to listen at; 0.0.0.0 for all of this machine's.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8700,
+    port: Annotated[int, typer.Option(min=0, max=HIGHEST_PORT, help="The port; 0 takes a free one.")] = 8700,
 ) -> None:
     """Takes the webhooks of ShopiMind, and of tills, until Ctrl-C or SIGTERM.
 

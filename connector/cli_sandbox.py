@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from connector.cli_frame import AsJson, Mistakes, carry_out
+from connector.cli_frame import HIGHEST_PORT, AsJson, Mistakes, carry_out
 
 
 def sandbox(
@@ -16,8 +18,12 @@ def sandbox(
         "shops.yaml"
     ),
     as_json: AsJson = False,
-    till_port: Annotated[int, typer.Option(help="Where the till listens; 0 takes a free one.")] = 8701,
-    crm_port: Annotated[int, typer.Option(help="Where ShopiMind listens; 0 takes a free one.")] = 8702,
+    till_port: Annotated[
+        int, typer.Option(min=0, max=HIGHEST_PORT, help="Where the till listens; 0 takes a free one.")
+    ] = 8701,
+    crm_port: Annotated[
+        int, typer.Option(min=0, max=HIGHEST_PORT, help="Where ShopiMind listens; 0 takes a free one.")
+    ] = 8702,
     latency: Annotated[float, typer.Option(help="Seconds before every answer.")] = 0.0,
     faults: Annotated[str, typer.Option(help="Chances per answer, for example 503=0.05,reset_after=0.02,seed=7.")] = "",
     dataset: Annotated[str, typer.Option(help="samples, or completejourney (the extra of that name).")] = "samples",
@@ -26,7 +32,7 @@ def sandbox(
     from connector import console
     from connector.sandbox.fault_plan import FaultPlan
     from connector.sandbox.serve import Sandbox, run_forever
-    from connector.state.home import home
+    from connector.state.home import home, private_directory
 
     def ready(served: Sandbox) -> None:
         said = {"till": served.till_url, "shopimind": served.crm_url, "shops": str(shops.absolute())}
@@ -45,17 +51,22 @@ def sandbox(
             options["faults"] = FaultPlan.parse(faults) if faults else None
         except ValueError as error:
             raise Mistakes({"where": "--faults", "message": str(error)}) from None
+        if not 0 <= latency < math.inf:
+            raise Mistakes({"where": "--latency", "message": "must be a number of seconds, 0 or more"})
+        if till_port == crm_port != 0:
+            raise Mistakes({"where": "--crm-port", "message": "must be another port than that of --till-port"})
         options["accounts"] = _dataset(dataset)
-        _not_to_be_overwritten(shops)
+        _check_can_be_written(shops)
+        folder = private_directory(home() / "sandbox" / dataset)
         try:
-            run_forever(home() / "sandbox" / dataset, SAMPLES, shops_yaml=shops, on_ready=ready, **options)
+            run_forever(folder, SAMPLES, shops_yaml=shops, on_ready=ready, **options)
         except OSError as error:
             raise Mistakes(
                 {"where": "--till-port / --crm-port", "message": f"cannot listen: {error.strerror}"}
             ) from None
-        return {}, 0
+        raise typer.Exit(0)  # what it had to say it said when it was ready
 
-    carry_out(work, False, "nothing")
+    carry_out(work, as_json, "nothing")
 
 
 def demo(
@@ -73,7 +84,7 @@ def demo(
         from connector.reconciliation_lines import summed
 
         if shops is not None:
-            _not_to_be_overwritten(shops)
+            _check_can_be_written(shops)
         with console.progress(["maison-lea", "atelier-noa"]) as watch:
             done = demonstrate(watch, lambda text: console.err.print(text), shops)
         code = 0 if done.agrees else 1
@@ -93,9 +104,15 @@ def demo(
     carry_out(work, as_json, None if as_json else "nothing")
 
 
-def _not_to_be_overwritten(file: Path) -> None:
-    """The sandbox writes only where no file is, or an empty one, or its own of an earlier time."""
-    text = file.read_text("utf-8", "replace") if file.exists() else ""
+def _check_can_be_written(file: Path) -> None:
+    """The sandbox writes only where no file is, or an empty one, or its own of an earlier time. Makes the file's folder."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = file.read_text("utf-8", "replace") if file.exists() else ""
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise PermissionError(None, "no right to")
+    except OSError as error:
+        raise Mistakes({"where": "--shops", "message": f"{file} cannot be written: {error.strerror}"}) from None
     if text and not text.startswith("# Written by the sandbox"):
         message = f"{file} was not written by the sandbox and is left alone; name another file"
         raise Mistakes({"where": "--shops", "message": message})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -158,6 +159,10 @@ def _constant(value: object) -> Constant:
     if isinstance(value, bool):
         return Constant(value, T.BOOL)
     if isinstance(value, str):
+        if any(unicodedata.category(each) in ("Cc", "Cs") for each in value):
+            raise NotAnExpression(
+                "has a text that cannot be sent: a control character, a line break or half a character"
+            )
         return Constant(value, T.TEXT)
     if isinstance(value, int | float):
         exact = Decimal(str(value)) if isinstance(value, float) else value

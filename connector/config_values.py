@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import date
 from typing import Annotated, Any
@@ -31,7 +32,7 @@ def matching(pattern: str, sentence: str) -> AfterValidator:
 def _check_text(value: str) -> str:
     if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in value):
         raise ValueError("must not contain control characters or line breaks")
-    if not value.strip():
+    if not html.unescape(value).strip():  # texts are compared and sent decoded
         raise ValueError("must not be empty")
     return value.strip()
 

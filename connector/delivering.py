@@ -71,7 +71,10 @@ def deliver_sources(run: ShopRun) -> Counts:
             elif outcome.outcome == "sent":
                 counts.sent += 1
             elif outcome.outcome == "refused":
-                counts.refuse("label", outcome.reason or f"source {source.label!r} was refused")
+                reason = outcome.reason or f"source {source.label!r} was refused"
+                counts.refuse("label", reason)
+                # no refused record: it is no row that a replay could send, and the next run asks for it again
+                run.warn(f"shop {run.shop.key}: ShopiMind refuses data source {source.label!r} ({reason}).")
             else:
                 counts.fail(outcome.reason or f"source {source.label!r} could not be set up")
         remember_sources(run.state.db, run.shop.key, found, int(run.clock()))

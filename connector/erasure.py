@@ -46,7 +46,9 @@ def erase_in_run(run: ShopRun, customer_id: int) -> dict[str, Any]:
     shop, person = run.shop, _person(run, customer_id)
     ends = _end_of_subscription(run, customer_id, person.name)
     try:
-        there = erase_in_shopimind(run, person.name, person.order_ids, person.address_ids, ends)
+        there = erase_in_shopimind(
+            run, person.name, person.order_ids | person.former_order_ids, person.address_ids, ends
+        )
     except NotActivated as error:
         return _receipt(shop, "inactive", f"{error} {_AGAIN}")
     except InstallationInactive as error:
@@ -75,10 +77,12 @@ def finish_erasure(run: ShopRun, customer_id: int) -> None:
 
 def _person(run: ShopRun, customer_id: int) -> Person:
     ids = run.shop.identifiers
+    his, former = sales_of(run, customer_id), run.sales_read.still_held_as_his(customer_id)
     return Person(
         customer_id,
         text_id(ids, "customer_id", customer_id),
-        frozenset(text_id(ids, "order_id", each) for each in sales_of(run, customer_id) if is_pos_id(each)),
+        frozenset(text_id(ids, "order_id", each) for each in his if is_pos_id(each)),
+        frozenset(text_id(ids, "order_id", each) for each in former - his if is_pos_id(each)),
         frozenset(
             str(number_id(ids, "address_id", each)) for each in addresses_of(run, customer_id) if is_pos_id(each)
         ),

@@ -32,6 +32,7 @@ class Person:
     customer_id: int
     name: str
     order_ids: frozenset[str]
+    former_order_ids: frozenset[str]  # of sales that are his no more, whose orders ShopiMind may still hold as his
     address_ids: frozenset[str] = frozenset()
 
     def is_named_by(self, payload: Any) -> bool:
@@ -106,7 +107,7 @@ def _from_ledger(run: ShopRun, connection: Connection, person: Person) -> int:
         if entity.name in _OF_CUSTOMERS:
             ids = [person.name]
         elif entity is entities.ORDERS:
-            ids = sorted(person.order_ids)
+            ids = sorted(person.order_ids | person.former_order_ids)
         elif entity is entities.ADDRESSES:
             continue
         elif contact_fields(run, entity):

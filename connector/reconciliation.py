@@ -50,6 +50,9 @@ def reconcile_shop(
 ) -> Reconciliation:
     """Compares, and writes nothing anywhere. Never raises for what the till or ShopiMind answers: `status` says it."""
     found = Reconciliation(run)
+    if (deferred := run.deferred) is not None:
+        run.stop_reasons["inactive"] = deferred
+        return found
     try:
         found.window = _window(run, first, last)
         sources = known_sources(run.state.db, run.shop.key)

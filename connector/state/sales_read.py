@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, cast,
 
 from connector.mapping.facts import SALE_FACTS, SALE_GROUPS
 from connector.state.database import Database, upsert
-from connector.state.tables import closed_sales, lost_sales
+from connector.state.tables import closed_sales, former_sales, lost_sales
 
 _TOTALS: list[pa.Field[Any]] = [
     pa.field("store_id", pa.int64()),
@@ -36,7 +36,8 @@ class SalesRead:
     def replace(self, store_ids: Collection[int], day: str, facts: pa.Table) -> None:
         """Takes `SALE_FACTS` for all that is known of these stores' day: what is no longer listed there goes away.
 
-        A sale that was listed elsewhere before moves here. Whoever loses one by this, but to nobody, is remembered.
+        A sale that was listed elsewhere before moves here. Whoever loses one by this, but to nobody, is remembered, and
+        which sales were whose, to whomever they were lost.
         One transaction for all stores: an account may have hundreds, most of which sell little on a day.
         """
         rows = {
@@ -68,6 +69,9 @@ class SalesRead:
             known += connection.execute(before)
         losers = {had for sale_id, had in known if had and owners.get(sale_id, -1) not in (had, 0)}
         upsert(connection, lost_sales, [{"shop": self._shop, "customer_id": had} for had in sorted(losers)], update=())
+        former = {(had, sale_id) for sale_id, had in known if had and owners.get(sale_id) != had}
+        rows = [{"shop": self._shop, "customer_id": had, "sale_id": sale_id} for had, sale_id in sorted(former)]
+        upsert(connection, former_sales, rows, update=())
 
     def has_lost_a_sale(self, customer_id: int) -> bool:
         """Whether a sale that was read as this customer's is known to be another's since, or to be gone."""
@@ -77,10 +81,22 @@ class SalesRead:
         with self._db.read() as connection:
             return connection.execute(query).one_or_none() is not None
 
+    def still_held_as_his(self, customer_id: int) -> set[int]:
+        """Sales that are this customer's no more, of which no later version is sent: if an order was, it is his still."""
+        table, now = former_sales, closed_sales
+        same = (now.c.shop == table.c.shop) & (now.c.sale_id == table.c.sale_id)
+        query = (
+            select(table.c.sale_id)
+            .select_from(table.outerjoin(now, same & now.c.sent))
+            .where(table.c.shop == self._shop, table.c.customer_id == customer_id, now.c.sale_id.is_(None))
+        )
+        with self._db.read() as connection:
+            return set(connection.execute(query).scalars())
+
     def forget_losses(self, connection: Connection, customer_id: int) -> None:
-        """Removes what `has_lost_a_sale` goes by, within the caller's transaction."""
-        table = lost_sales
-        connection.execute(delete(table).where(table.c.shop == self._shop, table.c.customer_id == customer_id))
+        """Removes what `has_lost_a_sale` and `still_held_as_his` go by, within the caller's transaction."""
+        for table in (lost_sales, former_sales):
+            connection.execute(delete(table).where(table.c.shop == self._shop, table.c.customer_id == customer_id))
 
     def mark_sent(self, sale_ids: Collection[int], *, sent: bool) -> None:
         """Sales that are orders at ShopiMind, or no orders there after all, because it refused them."""

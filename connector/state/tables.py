@@ -293,6 +293,11 @@ changed_customers = Table(
 # become part of somebody else.
 lost_sales = Table("lost_sales", metadata, _key("shop"), _key("customer_id", BigInteger), **_COMPACT)
 
+# Sales that were somebody's and are his no more. Where no later version was sent, ShopiMind may still hold the order as his.
+former_sales = Table(
+    "former_sales", metadata, _key("shop"), _key("customer_id", BigInteger), _key("sale_id", BigInteger), **_COMPACT
+)
+
 # What the marks of erased customers are made with: sealed, one per shop, so that a change of keys leaves the marks valid.
 tombstone_keys = Table("tombstone_keys", metadata, _key("shop"), Column("key", LargeBinary, nullable=False), **_COMPACT)
 

@@ -65,11 +65,48 @@ def test_it_is_as_slow_and_as_faulty_as_it_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--faults", "gremlins=0.5"), ("--faults", "503=2"), ("--faults", "503"), ("--dataset", "yours")],
+    [
+        ("--faults", "gremlins=0.5"),
+        ("--faults", "503=2"),
+        ("--faults", "503"),
+        ("--dataset", "yours"),
+        ("--latency", "-1"),
+        ("--latency", "nan"),
+        ("--till-port", "65536"),
+        ("--crm-port", "8701"),  # where the till listens
+    ],
 )
 def test_what_it_cannot_do_is_exit_code_2(tmp_path: Path, option: str, value: str) -> None:
-    command = [sys.executable, "-m", "connector", "sandbox", "--shops", str(tmp_path / "shops.yaml"), option, value]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (ran.returncode, ran.stdout) == (2, "")
+    ran = _refused(tmp_path, "sandbox", "--shops", str(tmp_path / "shops.yaml"), option, value)
+    assert ran.stdout == ""
     assert option in ran.stderr
     assert not (tmp_path / "shops.yaml").exists()
+
+
+def test_with_json_a_mistake_is_the_one_document(tmp_path: Path) -> None:
+    ran = _refused(tmp_path, "sandbox", "--json", "--shops", str(tmp_path / "shops.yaml"), "--dataset", "yours")
+    document = json.loads(ran.stdout)
+    assert (document["exit_code"], document["errors"][0]["where"]) == (2, "--dataset")
+
+
+@pytest.mark.parametrize("command", ["sandbox", "demo"])
+@pytest.mark.parametrize("place", [".", "file/shops.yaml"])
+def test_where_no_configuration_can_be_written_nothing_is_begun(tmp_path: Path, command: str, place: str) -> None:
+    (tmp_path / "file").touch()
+    ran = _refused(tmp_path, command, "--json", "--shops", str(tmp_path / place))
+    assert [each["where"] for each in json.loads(ran.stdout)["errors"]] == ["--shops"]
+    assert not (tmp_path / "home" / "demo").exists()
+
+
+def _refused(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command, given in such a way that it ends by itself with exit code 2."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "connector", *words],
+        env=os.environ | {"CONNECTOR_HOME": str(folder / "home")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 2, ran.stdout + ran.stderr
+    return ran

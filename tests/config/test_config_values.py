@@ -189,6 +189,8 @@ TOMORROW_EVERYWHERE = (datetime.now(UTC) + timedelta(days=2)).date()
         ("rules.consent", {"tag": "a", "misc": "b"}, "it has tag and misc"),
         ("rules.consent", "Newsletter", "must be a mapping"),
         ("rules.consent.tag", "", "must not be empty"),
+        ("rules.consent.misc", "&nbsp;", "must not be empty"),  # decoded it is in every customer's field
+        ("label", " &#32; ", "must not be empty"),
         ("rules.product_link", "http://shop.example/{product_id}", "must be an https address"),
         ("rules.product_link", "https://{shop}.example/{product_id}", "only use {account} and {product_id}"),
         ("rules.product_link", "https://shop.example/{product_id!r}", "only use {account} and {product_id}"),

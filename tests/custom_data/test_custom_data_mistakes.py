@@ -50,6 +50,8 @@ def test_what_is_right_loads(load):
         ("[email", "is not an expression"),
         ("(" * 250, "is not an expression"),
         ("b'x'", "neither text"),
+        (r"'\ud800'", "cannot be sent"),
+        (r"concat('\x00', email)", "cannot be sent"),
         ("text(99999999999)", "has a number past"),
         ("'" + "x" * 400 + "'", "is longer than"),
     ],

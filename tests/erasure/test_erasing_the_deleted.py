@@ -93,6 +93,7 @@ def test_who_lost_his_sale_to_nobody_is_erased(telling: Telling) -> None:
     telling.delete_at_the_till(150)
     assert telling.sync().code == 0
     assert "a_150" not in world.held_by_id("customers", "customer_id")
+    assert "a_590" not in world.held_by_id("orders", "order_id")
 
 
 @pytest.mark.parametrize("status", [403, 500])

@@ -88,6 +88,18 @@ def test_where_anonymous_sales_are_sent_his_orders_come_again_as_nobodys(make_wo
     assert named(world) == []
 
 
+@pytest.mark.also_shared
+def test_an_order_that_stayed_his_although_its_sale_is_no_more_goes_too(synced: World) -> None:
+    synced.till().put_sale(sale(501, day(5), customer=0))
+    synced.till().put_sale(sale(504, day(4), customer=102))
+    assert synced.sync("--from", day(6).isoformat()).code == 0
+    assert [row["order_id"] for row in synced.held("orders") if row["customer"]["customer_id"] == NAME] == ["a_501"]
+    ran = erase(synced)
+    assert ran.document["shopimind"]["orders"] == 1
+    assert named(synced) == []
+    assert "a_504" in synced.held_by_id("orders", "order_id")  # it is somebody else's now
+
+
 def test_twice_is_as_once(synced: World) -> None:
     first = erase(synced).document
     again = erase(synced)

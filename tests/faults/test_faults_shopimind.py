@@ -70,6 +70,17 @@ def test_every_create_answer_lost_still_makes_one_source_per_store(
     assert world.end_state() == undisturbed(alpha())
 
 
+def test_why_a_source_was_refused_is_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.sync()
+    world.till().put("stores", {"store_id": 2, "store_name": "Nice Centre"})
+    body = {"statusCode": 400, "message": "no label may hold Centre"}
+    world.break_crm(on("data-sources", replace(status_fault(400), body=body), method="PUT"))
+    with caplog.at_level("WARNING"):
+        assert world.sync().row("data_sources")["refused"] == 1
+    assert "no label may hold Centre" in caplog.text
+    assert "Alpha - Nice Centre" in caplog.text
+
+
 def test_each_kind_of_unusable_answer_counts_as_failed_and_is_sent_again(
     world: World, undisturbed: Callable[..., Any]
 ) -> None:

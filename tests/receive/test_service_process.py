@@ -108,3 +108,10 @@ def test_shops_installed_before_their_tills_were_to_push_get_their_secret_at_the
     secret = service.installations["inst_alpha"].webhook_secret
     assert secret is not None
     assert httpx.post(f"{address}/pos/alpha/{secret}", data={"sale_id": "601"}).status_code == 200
+
+
+def test_a_port_that_there_is_not_is_exit_code_2() -> None:
+    command = [sys.executable, "-m", "connector", "receive", "--json", "--port", "65536"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 2
+    assert "--port" in json.loads(ran.stdout)["errors"][0]["message"]

@@ -57,6 +57,7 @@ OTHERS: Rows = {
     "tombstones": [{"shop": OTHER, "mark": b"m" * 32, "erased_at": 8}],
     "changed_customers": [{"shop": OTHER, "customer_id": 8, "told_at": 9}],
     "lost_sales": [{"shop": OTHER, "customer_id": 8}],
+    "former_sales": [{"shop": OTHER, "customer_id": 8, "sale_id": 9}],
 }
 
 
