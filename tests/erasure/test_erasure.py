@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from tests.sync.conftest import MakeWorld
@@ -22,10 +20,9 @@ def erase(world: World, customer: int = 101) -> Ran:
 def named(world: World) -> list[str]:
     """Where he is still named: files of the lake, and kinds of records in ShopiMind."""
     found = []
-    for file in world.home.rglob("*.parquet"):
-        rows = json.dumps(pq.read_table(file).to_pylist(), default=str)
+    for file, rows in world.lake_files().items():
         if EMAIL in rows or "Morvane" in rows or '"customer_id": 101' in rows or f'customer_id\\":\\"{NAME}' in rows:
-            found.append(file.name)
+            found.append(file)
     for entity in ("customers", "orders"):
         if NAME in [row.get("customer_id") or row["customer"]["customer_id"] for row in world.held(entity)]:
             found.append(entity)

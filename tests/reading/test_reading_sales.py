@@ -6,7 +6,7 @@ import pytest
 
 from connector.sandbox.fault_plan import Fault, FaultPlan, status_fault
 from tests.sync.conftest import MakeWorld
-from tests.sync.world import Ran, World, day, sale, till_account
+from tests.sync.world import Ran, World, day, sale, till_account, usual_sales
 
 
 def break_till(world: World, status: int, path: str) -> None:
@@ -112,7 +112,8 @@ def test_an_order_whose_lines_do_not_come_again_stays_in_its_customers_profile(w
 
 
 def test_old_days_that_the_till_never_answers_for_keep_today_from_nothing(make_world: MakeWorld) -> None:
-    world = make_world([till_account(first_day=day(30))])
+    old = [sale(600 + ago, day(ago)) for ago in range(30, 15, -1)]  # else the turnover says that nothing was sold
+    world = make_world([till_account(first_day=day(30), sales=[*usual_sales(), *old])])
     world.sandbox.till_server.faults = FaultPlan(
         [status_fault(503, path=f"closed_sales/./{day(ago):%Y/%m/%d}") for ago in range(30, 15, -1)]
     )

@@ -218,6 +218,7 @@ def test_a_bucket_fills_with_time_and_not_over_its_brim() -> None:
     assert limit.take("b")
 
 
+@pytest.mark.only_local("one writer holds up all others")
 def test_a_database_that_is_held_up_costs_an_answer_within_two_seconds_and_the_retry_succeeds(service: Service) -> None:
     raw = orjson.dumps({"event": "integration.installed", "installation_id": "inst_alpha", "access_token": TOKEN})
     headers, free = signed(raw), threading.Event()

@@ -302,6 +302,7 @@ def test_one_shops_trouble_does_not_touch_another(make_world: Callable[..., Worl
     assert "b_9" in world.items("customers", "beta")
 
 
+@pytest.mark.only_local("the key is in the home")
 def test_a_lost_key_costs_no_record(refusing: World) -> None:
     refusing.sandbox.crm.switch(empty_email="accept")
     Path(refusing.home / "key").unlink()

@@ -19,11 +19,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+import pyarrow as pa
+import pytest
 import yaml
 
 from connector.sandbox.accounts import MemoryBooks, Row, TillAccount
 from connector.sandbox.serve import Sandbox, crm_token
 from connector.sandbox.till import Till
+from connector.state.lake import open_lake
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0  # seconds for a command to end
@@ -376,6 +379,18 @@ class World:
     def held_by_id(self, entity: str, key: str, shop: str = "alpha") -> dict[Any, dict[str, Any]]:
         """The same, by id."""
         return {item[key]: item for item in self.held(entity, shop)}
+
+    def lake_files(self, shop: str = "alpha") -> dict[str, str]:
+        """Every file of the shop in the lake, wherever that is: its rows as JSON, by what the file is called there."""
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in self.state.items():
+                environment.setenv(name, value)
+            lake = open_lake(self.home)
+            tables = {each: pa.concat_tables(lake.read(shop, *each)) for each in lake.files(shop)}
+        return {
+            f"{name}/{partition}" if partition else name: json.dumps(table.to_pylist(), default=str)
+            for (name, partition), table in tables.items()
+        }
 
     def sources(self, shop: str = "alpha") -> dict[str | None, int]:
         """Our sources: id by store id (as text, as their config has it), the parent's under None."""

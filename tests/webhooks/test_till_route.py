@@ -171,6 +171,7 @@ def test_a_busy_till_is_never_limited(service: Service) -> None:
     assert len(kept(service)) == 200
 
 
+@pytest.mark.only_local("one writer holds up all others")
 def test_a_sale_that_cannot_be_kept_in_time_is_told_within_two_seconds(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -183,6 +184,7 @@ def test_a_sale_that_cannot_be_kept_in_time_is_told_within_two_seconds(
     assert received(service) == 200
 
 
+@pytest.mark.only_local("one writer holds up all others")
 def test_pushes_that_wait_for_the_database_take_no_thread_from_shopiminds_webhooks(service: Service) -> None:
     url = service.url + webhook_path("alpha", SECRET)
     with httpx.Client(trust_env=False, timeout=20) as till, database_held_up(service), ThreadPoolExecutor(60) as pool:
