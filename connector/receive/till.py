@@ -17,6 +17,7 @@ from starlette.routing import Route
 from connector.config import Shop
 from connector.mapping.identifiers import is_pos_id
 from connector.pos.systems import pushed_customer_id, pushed_sale_id
+from connector.receive.body import Unread, read_body
 from connector.receive.budget import BUDGET, within_budget
 from connector.receive.rate import RateLimit
 from connector.shop_run import State
@@ -41,6 +42,7 @@ def till_routes(find_shop: Callable[[str], Shop | None], state: State, unbelieve
     |---|---|
     | 200 `{}` | kept; of a customer his number, where `pos.erase_deleted` needs it; or nothing to keep: all else is read |
     | 404 | unknown shop, no secret or a wrong one: which of them is not told |
+    | 408 | the body did not come within 10 s |
     | 413 | the body is over 4 MiB |
     | 429 | `unbelieved` allows no more of these 404 to that client for that shop: the secret is not looked at |
     | 503 | it could not be kept, or not within the budget of an answer; polling finds the sale |
@@ -61,11 +63,13 @@ def till_routes(find_shop: Callable[[str], Shop | None], state: State, unbelieve
                 unbelieved.take(caller)
                 return JSONResponse({"error": "not found"}, 404)
             assert shop is not None  # nobody else has a secret
-            body = await _body(request)
-            if body is None:
-                log.warning("shop %s: its till pushed more than %d bytes. Nothing was kept.", shop.key, BODY_LIMIT)
-                return JSONResponse({"error": "too large"}, 413)
+            body = await read_body(request, BODY_LIMIT)
             await within_budget(partial(_keep, shop, state, body), spent=spent, threads=threads)
+        except Unread as why:
+            log.warning(
+                "shop %s: nothing was kept of what its till pushed: %s; the next poll finds it.", key, why.error
+            )
+            return JSONResponse({"error": why.error}, why.status)
         except ClientDisconnect:
             return JSONResponse({"error": "disconnected"}, 400)  # nobody reads it
         except StateError as error:
@@ -84,19 +88,6 @@ def _is_secret_of(shop: Shop | None, given: str) -> bool:
     secret = shop.pos.webhook_secret if shop is not None else None
     expected = _NOBODYS if secret is None else secret.get_secret_value()
     return secrets.compare_digest(given.encode(), expected.encode()) and secret is not None
-
-
-async def _body(request: Request) -> bytes | None:
-    """None as soon as it is known to be over the limit."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > BODY_LIMIT:
-        return None
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > BODY_LIMIT:
-            return None
-    return bytes(body)
 
 
 def _keep(shop: Shop, state: State, body: bytes) -> None:

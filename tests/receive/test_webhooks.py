@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -183,8 +184,8 @@ def test_shops_that_come_at_once_share_no_key_no_prefix_and_no_ids(make_service:
     ("path", "limit"), [("/webhook/receive", app.WEBHOOK_LIMIT), ("/webhook/test-connection", app.QUESTION_LIMIT)]
 )
 def test_a_body_over_the_limit_is_refused_declared_or_not(service: Service, path: str, limit: int) -> None:
-    body = b"x" * (limit + 1)
-    assert service.post(path, body, signed(body)).status_code == 413
+    long = b"x" * (limit + 1)
+    assert service.post(path, long, signed(long)).status_code == 413
 
     def pieces():  # type: ignore[no-untyped-def]
         yield from (b"x" * 4096 for _ in range(limit // 4096 + 1))
@@ -194,10 +195,23 @@ def test_a_body_over_the_limit_is_refused_declared_or_not(service: Service, path
     assert service.post(path, fits, signed(fits)).status_code == 200
 
 
-def test_whoever_is_not_believed_too_often_is_not_read_any_more_others_are(service: Service) -> None:
+def test_whoever_is_not_believed_too_often_is_told_so_and_keeps_no_signed_webhook_out(service: Service) -> None:
     service.receiver.unbelieved = RateLimit(per_second=0.001, burst=3)
     codes = [service.post("/webhook/receive", b"{}", {}).status_code for _ in range(5)]
     assert codes == [401, 401, 401, 429, 429]
+    assert said(service.tell("installed", access_token=TOKEN)) == OK  # of the same address, as behind a proxy
+
+
+def drops() -> Iterator[bytes]:
+    for _ in range(100):
+        yield b"x"
+        time.sleep(0.05)
+
+
+def test_a_body_that_comes_by_drops_is_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.receive.body.PATIENCE", 0.3)
+    answer = httpx.post(service.url + "/webhook/receive", content=drops())
+    assert said(answer) == (408, {"success": False, "error": "body_too_slow"})
 
 
 def test_an_installation_that_calls_too_often_is_told_so_alone(service: Service) -> None:

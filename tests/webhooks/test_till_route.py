@@ -80,6 +80,18 @@ def test_a_body_over_the_limit_is_not_kept(unsynced: Pushing) -> None:
     assert unsynced.waiting() == []
 
 
+def test_a_body_that_comes_by_drops_is_not_waited_for(unsynced: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.receive.body.PATIENCE", 0.3)
+
+    def drops() -> Iterator[bytes]:
+        for place in range(len(SALE)):
+            yield SALE[place : place + 1]
+            time.sleep(0.05)
+
+    assert httpx.post(unsynced.receiver.url + webhook_path("alpha", SECRET), content=drops()).status_code == 408
+    assert unsynced.waiting() == []
+
+
 # --- in connector receive, beside the routes of ShopiMind -------------------------------------------------------------
 
 

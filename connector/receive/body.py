@@ -1,0 +1,34 @@
+"""A request's raw body, and which one is not read to its end: too large a one, or one that takes too long to come."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+
+PATIENCE = 10.0  # seconds for a whole body: whoever sends one by drops holds a connection, and nothing else, that long
+
+
+class Unread(Exception):
+    """The body was not read to its end. `status` is the answer's: 413 or 408."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status, self.error = status, error
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body of at most `limit` bytes. Raises `Unread` as soon as it is known to be longer, or after `PATIENCE`."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise Unread(413, "body_too_large")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > limit:
+                    raise Unread(413, "body_too_large")
+    except TimeoutError:
+        raise Unread(408, "body_too_slow") from None
+    return bytes(body)
