@@ -108,6 +108,8 @@ class ShopiMindAccount(Strict):
 
     access_token: Secret | None = None
     base_url: Address = DEFAULT_SHOPIMIND_URL
+    # at most: `connector.shops` divides it among the shops of one token
+    requests_in_flight: Annotated[WholeNumber, Field(gt=0, le=8)] = 8
 
 
 POS_ACCOUNTS: dict[str, type[HiboutikAccount] | type[FilesAccount]] = {

@@ -63,6 +63,8 @@ class HiboutikAccount(PosAccount):
     oauth_token: Secret | None = None
     base_url: Address = Field(default_factory=lambda data: f"https://{data.get('account', '')}.hiboutik.com/api")
     monthly_calls: Annotated[WholeNumber, Field(gt=0)] = 10_000  # per store
+    # at most: `connector.shops` divides it among the shops of one account
+    calls_in_flight: Annotated[WholeNumber, Field(gt=0, le=5)] = 5
     # per store and month: what reading history never touches
     calls_for_others: Annotated[WholeNumber, AfterValidator(_check_calls_for_others)] = Field(
         default_factory=lambda data: int(data.get("monthly_calls", 0)) // 10

@@ -159,7 +159,7 @@ class _Look:
                 self.sources.values(),
                 partial(owns, identifiers),
                 self._definition(entity) if entity.definition is not None else None,
-                in_flight=self.run.in_flight,
+                in_flight=self.run.shop.shopimind.requests_in_flight,
                 progress=progress,
             )
         except InstallationInactive:

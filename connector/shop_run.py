@@ -119,7 +119,6 @@ class ShopRun:
     dry: bool = False
     backfill: bool = False
     inbox_only: bool = False
-    in_flight: int = 8
     clock: Callable[[], float] = time.time
     progress: Progress = no_progress
     lease: Lease | None = None  # what keeps other runs away from the shop
@@ -192,7 +191,9 @@ class ShopRun:
         account = self.shop.shopimind
         # an activated installation has one, and a run looks it up when it starts
         assert account.access_token is not None
-        return ShopiMind(account.access_token.get_secret_value(), account.base_url, requests_in_flight=self.in_flight)
+        return ShopiMind(
+            account.access_token.get_secret_value(), account.base_url, requests_in_flight=account.requests_in_flight
+        )
 
     @cached_property
     def deliverer(self) -> Deliverer:
@@ -202,7 +203,7 @@ class ShopRun:
             self.refused,
             run_id=self.run_id,
             full=self.full,
-            in_flight=self.in_flight,
+            in_flight=self.shop.shopimind.requests_in_flight,
             lease=self.lease,
             outbox=self.outbox,
             clock=self.clock,

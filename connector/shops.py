@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 
 from connector.config import ConfigError, Configuration, InstalledShops, Mistake, Shop, load_configuration
 from connector.config_models import DEFAULT_SHOPIMIND_URL
+from connector.config_pos import HiboutikAccount
 
 if TYPE_CHECKING:
     from connector.state.database import Database
@@ -33,7 +35,7 @@ def known_shops(file: Path) -> list[Shop]:
 def with_installed(configuration: Configuration, file: Path) -> list[Shop]:
     """The same, of a file that was read already. The state is opened only where the file says that there are webhooks."""
     if configuration.receive is None:
-        return configuration.shops
+        return sharing(configuration.shops)
     from connector.state.database import open_database
     from connector.state.home import home
     from connector.state.sealing import Sealer
@@ -66,7 +68,30 @@ def shops_of(
             shops.append(installed_shop(each, template))
         except ConfigsMistake:
             continue  # its `problem` says it: it was told ShopiMind, and `connector status` tells it
-    return shops
+    return sharing(shops)
+
+
+def sharing(shops: list[Shop]) -> list[Shop]:
+    """Each with its share of what may be in flight to an installation, or to a till, that it has in common with others.
+
+    Their runs may be processes on several machines, side by side: only shares that are fixed keep to the ceiling of both.
+    """
+    installations = Counter(_installation_of(shop) for shop in shops)
+    tills = Counter(shop.pos.state_key for shop in shops)
+    return [_with_share(shop, installations[_installation_of(shop)], tills[shop.pos.state_key]) for shop in shops]
+
+
+def _installation_of(shop: Shop) -> tuple[str, str]:
+    token = shop.shopimind.access_token
+    return shop.shopimind.base_url, f"waits: {shop.key}" if token is None else token.get_secret_value()
+
+
+def _with_share(shop: Shop, of_installation: int, of_till: int) -> Shop:
+    account, pos = shop.shopimind, shop.pos
+    account = account.model_copy(update={"requests_in_flight": max(1, account.requests_in_flight // of_installation)})
+    if isinstance(pos, HiboutikAccount):
+        pos = pos.model_copy(update={"calls_in_flight": max(1, pos.calls_in_flight // of_till)})
+    return shop.model_copy(update={"shopimind": account, "pos": pos})
 
 
 def with_present_token(shop: Shop, db: Database, sealer: Sealer) -> Shop:

@@ -45,6 +45,7 @@ def open_point_of_sale(
         customer_groups=rules.customer_groups,
         counter=counter,
         memory=memory,
+        calls_in_flight=account.calls_in_flight,
         once_within=once_within,
     )
 

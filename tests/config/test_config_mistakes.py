@@ -52,8 +52,8 @@ def test_all_mistakes_are_told_at_once_with_their_place_and_line(tmp_path: Path)
 
 def test_an_unknown_key_without_a_likeness_lists_the_known_ones(told):
     assert told({"pos__shelf": 1})["shops[0].pos.shelf"].endswith(
-        "the keys here are system, account, login, api_key, oauth_token, base_url, monthly_calls, calls_for_others, "
-        "webhook_secret, erase_deleted"
+        "the keys here are system, account, login, api_key, oauth_token, base_url, monthly_calls, calls_in_flight, "
+        "calls_for_others, webhook_secret, erase_deleted"
     )
 
 

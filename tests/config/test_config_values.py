@@ -52,6 +52,7 @@ def test_what_is_left_out_has_its_default(load):
     assert shop.shopimind.base_url == "https://core.shopimind.com"
     assert shop.pos.base_url == "https://maison-lea.hiboutik.com/api"
     assert (shop.pos.monthly_calls, shop.pos.calls_for_others) == (10_000, 1_000)
+    assert (shop.shopimind.requests_in_flight, shop.pos.calls_in_flight) == (8, 5)
     assert (shop.first_day, shop.history_days) == (None, 365)
     assert shop.rules.model_dump() == {
         "customers_without_email": "skip",
@@ -173,6 +174,11 @@ TOMORROW_EVERYWHERE = (datetime.now(UTC) + timedelta(days=2)).date()
         ("pos.monthly_calls", True, "must be a whole number"),
         ("pos.monthly_calls", None, "is empty"),
         ("pos.calls_for_others", -1, "0 or more"),
+        ("pos.calls_in_flight", 0, "more than 0"),
+        ("pos.calls_in_flight", 6, "at most 5"),
+        ("shopimind.requests_in_flight", 0, "more than 0"),
+        ("shopimind.requests_in_flight", 9, "at most 8"),
+        ("shopimind.requests_in_flight", "many", "whole number"),
         ("pos.calls_for_others", 10_000, "less than monthly_calls"),
         ("identifiers.prefix", "", "1 to 16"),
         ("identifiers.prefix", "a" * 17, "1 to 16"),

@@ -27,12 +27,14 @@ class Crowd:
         self._now -= 1
 
 
-def crowded(make_world: MakeWorld) -> World:
+def crowded(make_world: MakeWorld, *keys: str) -> World:
     """More than a request's worth of every entity."""
     customers = [{**CUSTOMERS[0], "customers_id": 200 + n, "email": f"client.{n}@example.org"} for n in range(560)]
     return make_world(
         [
             till_account(
+                key,
+                offset=100_000_000 * place,
                 customers=customers,
                 products=[{**PRODUCTS[0], "product_id": 100 + n} for n in range(120)],
                 categories=[{"category_id": 1 + n, "category_name": f"Rayon {n}"} for n in range(230)],
@@ -41,6 +43,7 @@ def crowded(make_world: MakeWorld) -> World:
                     sale(1000 + n, day(n % 6), customer=200 + n, store=1 + n % 2, at="00:00:01") for n in range(540)
                 ],
             )
+            for place, key in enumerate(keys or ["alpha"])
         ]
     )
 
@@ -66,6 +69,45 @@ def test_no_request_is_too_large_and_never_too_many_are_in_flight(make_world: Ma
     assert 5 < crm.most <= 8
     assert 3 < till.most <= 5
     assert len(world.held("orders")) == 540
+
+
+def test_shops_of_one_token_divide_the_requests_in_flight(make_world: MakeWorld) -> None:
+    world = crowded(make_world, "alpha", "beta")
+
+    def share(shops: list[dict[str, Any]]) -> None:
+        shops[1]["shopimind"] = shops[0]["shopimind"]
+
+    world.configure(share)
+    crm = Crowd(world.sandbox.crm_server, 0.1)
+    assert world.sync().code == 0
+    assert 4 < crm.most <= 8
+    assert len(world.held("orders", "alpha")) == 2 * 540
+
+
+def test_shops_of_one_account_divide_the_calls_in_flight(make_world: MakeWorld) -> None:
+    world = crowded(make_world, "alpha", "beta")
+
+    def share(shops: list[dict[str, Any]]) -> None:
+        shops[1]["pos"] = shops[0]["pos"]
+
+    world.configure(share)
+    till = Crowd(world.sandbox.till_server, 0.1)
+    assert world.sync().code == 0
+    assert 2 < till.most <= 4
+    assert len(world.held("orders", "alpha")) == len(world.held("orders", "beta")) == 540
+
+
+def test_fewer_may_be_in_flight_where_the_configuration_says_so(make_world: MakeWorld) -> None:
+    world = crowded(make_world)
+
+    def limit(shops: list[dict[str, Any]]) -> None:
+        shops[0]["shopimind"]["requests_in_flight"] = 2
+        shops[0]["pos"]["calls_in_flight"] = 1
+
+    world.configure(limit)
+    crm, till = Crowd(world.sandbox.crm_server, 0.02), Crowd(world.sandbox.till_server, 0.02)
+    assert world.sync().code == 0
+    assert (crm.most, till.most) == (2, 1)
 
 
 def test_a_lost_request_is_an_attempt_on_both_sides(world: World) -> None:
