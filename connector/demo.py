@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from connector.config import SHOPIMIND_URL_VARIABLE, Shop, load_shops
 from connector.reconciliation import reconcile_shop
 from connector.shop_run import ShopRun, State
 from connector.state.database import URL_VARIABLE
+from connector.state.errors import StateMistake
 from connector.state.home import HOME_VARIABLE, home, private_directory
 from connector.state.lake import LAKE_VARIABLE
 from connector.sync import Watch, sync
@@ -46,11 +49,24 @@ class Demonstration:
 def demonstrate(watch: Watch, say: Callable[[str], None], shops_file: Path | None = None) -> Demonstration:
     """Starts the sandbox, syncs every sample shop into it as production would, and counts. Starts from nothing each time.
 
-    The sandbox's configuration is written to `shops_file`, by default in the demo's own folder.
+    The sandbox's configuration is written to `shops_file`, by default in the demo's own folder. Raises `StateMistake` when
+    another demo has that folder.
     """
+    place = private_directory(home())
+    try:
+        with FileLock(place / ".demo.lock", blocking=False):
+            return _demonstrate(place / "demo", watch, say, shops_file)
+    except Timeout:
+        raise StateMistake(
+            HOME_VARIABLE,
+            f"Another demo runs in {place / 'demo'}, and each starts from nothing there. Wait for it, or set {HOME_VARIABLE} to "
+            "another folder.",
+        ) from None
+
+
+def _demonstrate(folder: Path, watch: Watch, say: Callable[[str], None], shops_file: Path | None) -> Demonstration:
     from connector.sandbox.serve import Sandbox
 
-    folder = home() / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     private_directory(folder)
     os.environ[HOME_VARIABLE] = str(folder)

@@ -229,9 +229,10 @@ class ShopRun:
         state = lifecycle_state(self.state.db, installation)
         if state == "activated":
             return None
+        until = "installed and activated again" if state == "uninstalled" else "activated"
         return (
             f"shop {self.shop.key} waits: its installation {installation} {_DEFERRED[state]}. Nothing was asked of the till or "
-            "of ShopiMind; everything is delivered once it is activated."
+            f"of ShopiMind; everything is delivered once it is {until}."
         )
 
     def _check_activated(self) -> None:

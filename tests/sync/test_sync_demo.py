@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from filelock import FileLock
 
 from connector.config import load_shops
 from tests.sync.conftest import MakeWorld
+
+
+def test_a_second_demo_in_the_same_folder_says_that_one_runs(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.home.mkdir(parents=True, exist_ok=True)
+    kept = world.home / "demo" / "kept"
+    kept.parent.mkdir()
+    kept.touch()
+    with FileLock(world.home / ".demo.lock"):
+        ran = world.run("demo", "--json")
+    assert ran.code == 2
+    assert "Another demo runs" in ran.document["errors"][0]["message"]
+    assert kept.exists()
 
 
 @pytest.mark.slow
