@@ -28,8 +28,8 @@ dev: setup ## the sandbox and the Dagster UI on it, until Ctrl-C; ARGS="--port 3
 test: setup-dev ## the test suite, on every core; ARGS="tests/config -k consent" narrows it
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-test-shared: setup-dev ## the end-to-end tests with the state in PostgreSQL and on object storage; ARGS as above
-	@$(BIN)/python -m pytest --state postgresql+s3 $(or $(ARGS),tests/sync tests/faults tests/assets)
+test-shared: setup-dev ## every test that has a state, with it in PostgreSQL and on object storage; ARGS as above
+	@$(BIN)/python -m pytest -n auto --dist loadfile --state postgresql+s3 $(ARGS)
 
 lint: setup-dev ## format, lint and types, changing nothing
 	@$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 """Where the worlds of the end-to-end tests keep their state: in their home, or in PostgreSQL and on object storage.
 
-`--state postgresql+s3` (`make test-shared`) runs every such test the second way; without it only those marked `also_shared`.
+`--state postgresql+s3` (`make test-shared`) runs every such test the second way, and no other; without it only those marked
+`also_shared` run both ways.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--state") == SHARED:
+        with_state = [item for item in items if "state_kind" in getattr(item, "fixturenames", ())]
+        stateless = [item for item in items if "state_kind" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=stateless)  # they would only say again what they say without the option
+        items[:] = with_state
         for item in items:
             if about := item.get_closest_marker("only_local"):
                 item.add_marker(pytest.mark.skip(reason=f"about a state in the home: {about.args[0]}"))
