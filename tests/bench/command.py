@@ -16,9 +16,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
 from connector.sandbox.accounts import TillAccount
+from connector.sandbox.fault_plan import FaultPlan
 from connector.sandbox.serve import Sandbox
 from connector.sandbox.till_switches import TillSwitches
 from tests.bench.till import GeneratedBooks, account
@@ -48,6 +50,11 @@ class Served:
 
     place: Path
     sandbox: Sandbox
+
+    def answer_after(self, seconds: float) -> None:
+        """Makes both servers wait so long before each answer."""
+        for url in (self.sandbox.till_url, self.sandbox.crm_url):
+            httpx.post(f"{url}/_sandbox/faults", json=FaultPlan(latency=seconds).to_json()).raise_for_status()
 
     def sync(self, first: date | None = None, last: date | None = None) -> Synced:
         """Syncs these closing days, or what is due. Raises `RuntimeError` unless everything was delivered."""
