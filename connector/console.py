@@ -229,6 +229,8 @@ def show_reconciliation(shop: dict[str, Any]) -> None:
     for total in summed(shop["lines"]):
         if skipped := (total["read"] or {}).get("skipped"):
             out.print(f"  {_place(total)} skipped: {_reasons(skipped)}", soft_wrap=True)
+        if built := (total["read"] or {}).get("built"):
+            out.print(f"  {_place(total)} built, not read: {built} (for lines without a product)", soft_wrap=True)
     for name in ("missing", "extra", "different"):
         _say_named(name, shop[name])
     if repaired := shop.get("repaired"):

@@ -28,7 +28,7 @@ from connector.reconciliation_source import (
     DayRead,
     Place,
     TillTotals,
-    rows_read,
+    list_read,
     sales_by_day,
     sales_with_reasons,
     wanted_orders,
@@ -253,7 +253,7 @@ class _Look:
 
     def _line_of(self, entity: Entity, table: pa.Table) -> Line:
         """Of an entity without days."""
-        read = rows_read(self.run, entity)
+        read = list_read(self.run, entity)
         till_rows = self.till.rows.get(entity.name)
         agrees = not bool(pc.any(doubtful(table)).as_py())
         held = _count(table["held"])
@@ -264,10 +264,10 @@ class _Look:
             held, agrees = self.held[entity].num_rows, agrees and counts_agree
         till: dict[str, Any] | None = None
         if till_rows is not None and read is not None:
-            till = {"records": till_rows, "agrees": till_rows == read}
-            agrees = agrees and till_rows == read
+            till = {"records": till_rows, "agrees": till_rows == read["records"]}
+            agrees = agrees and till["agrees"]
         line = plain_line(entity.name, _count(table["wanted"]), _count(table["noted"]), held, agrees=agrees)
-        return {**line, "till": till, "read": None if read is None else {"records": read}}
+        return {**line, "till": till, "read": read}
 
     def _lines_of_orders(self, table: pa.Table) -> list[Line]:
         """A line per store and day that has anything, and one per store for the orders of other days."""

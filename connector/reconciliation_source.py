@@ -14,9 +14,9 @@ from connector.delivery import entities
 from connector.delivery.agreement import WANTED
 from connector.delivery.entities import ORDERS, Entity
 from connector.mapping.facts import SaleKind
-from connector.mapping.identifiers import number_of, text_ids
+from connector.mapping.identifiers import misc_product_id, number_of, text_ids
 from connector.mapping.outcomes import Skip
-from connector.mapping.records import SEND
+from connector.mapping.records import REFUSED, SEND, SKIPPED
 from connector.mapping.reference import map_order_status
 from connector.reconciliation_lines import money
 from connector.shop_run import ShopRun
@@ -136,8 +136,35 @@ def _all_wanted(ids: pa.ChunkedArray) -> pa.Table:
     return pa.table([columns.get(c.name, pa.nulls(len(ids), c.type)) for c in WANTED], schema=WANTED)
 
 
-def rows_read(run: ShopRun, entity: Entity) -> int | None:
-    """The rows of the till's list when it was last read, new customers included; None where there is no such list."""
+def list_read(run: ShopRun, entity: Entity) -> dict[str, Any] | None:
+    """The rows of the till's list when it was last read, and what became of them; None where there is no such list.
+
+    `built` is the miscellaneous product, which is sent beside the rows that were read: 0 or 1.
+    """
+    rows = _rows_read(run, entity)
+    if rows is None:
+        return None
+    try:
+        tables = [table.select(["external_id", "outcome", "reason"]) for table in _snapshot(run, entity.snapshot)]
+    except LakeMissing:  # it was read, and nothing was made of it yet
+        return {"records": rows, "skipped": {}, "refused": 0, "built": 0}
+    records = pa.concat_tables(tables)
+    skipped = records.filter(pc.equal(records["outcome"], SKIPPED))["reason"].value_counts().to_pylist()
+    refused = pc.or_(
+        pc.equal(records["outcome"], REFUSED),
+        pc.is_in(records["external_id"], value_set=pa.array(run.refused.ids(entity.name), pa.string())),
+    )
+    misc = str(misc_product_id(run.shop.identifiers)) if entity is entities.PRODUCTS else None
+    return {
+        "records": rows,
+        "skipped": {each["values"]: each["counts"] for each in skipped},
+        "refused": pc.sum(refused).as_py() or 0,
+        "built": pc.sum(pc.equal(records["external_id"], pa.scalar(misc, pa.string()))).as_py() or 0,
+    }
+
+
+def _rows_read(run: ShopRun, entity: Entity) -> int | None:
+    """New customers, whom no list had yet, included."""
     if entity is entities.PRODUCTS:
         return _rows(run, "pos_products", lambda table: table.filter(table["listed"]))
     if entity is not entities.CUSTOMERS:

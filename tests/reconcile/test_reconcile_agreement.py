@@ -10,7 +10,7 @@ import pytest
 from connector.reconciliation_source import DayRead
 from tests.reconcile.conftest import reconcile
 from tests.sync.conftest import MakeWorld
-from tests.sync.world import REUNION, World, day, line, sale, till_account
+from tests.sync.world import PRODUCTS, REUNION, World, day, line, sale, till_account
 
 
 def test_after_a_sync_everything_agrees_and_every_sale_is_accounted_for(in_order: World) -> None:
@@ -33,6 +33,15 @@ def test_after_a_sync_everything_agrees_and_every_sale_is_accounted_for(in_order
     }
     assert found.line("customers")["till"] == {"records": 4, "agrees": True}
     assert [found.line("customers")[place]["records"] for place in ("to_send", "ledger", "shopimind")] == [3, 3, 3]
+    assert found.line("customers")["read"] == {
+        "records": 4,
+        "skipped": {"customer_without_email": 1},
+        "refused": 0,
+        "built": 0,
+    }
+    products = found.line("products")
+    assert products["read"] == {"records": 3, "skipped": {}, "refused": 0, "built": 0}
+    assert products["to_send"]["records"] == 3
     assert found.line("pos_profiles")["shopimind"] == {"records": 3}
 
 
@@ -41,7 +50,7 @@ def test_sales_that_the_rules_skip_add_up_with_the_tills_turnover(in_order: Worl
     skipped = {
         (line["store_id"], line["day"]): line["read"]["skipped"]
         for line in found.shop["lines"]
-        if line["read"] and line["read"].get("skipped")
+        if line["day"] and line["read"]["skipped"]
     }
     assert skipped == {
         (1, str(day(4))): {"anonymous": 1},
@@ -74,13 +83,24 @@ def test_refused_sales_and_other_currencies_add_up_too(make_synced: Callable[...
         sale(503, day(3), store=5),
         sale(504, day(3), line(12, 1, "20.00"), store=5, currency="EUR"),
     ]
-    found = reconcile(make_synced([till_account(sales=sales)], expected=3))
+    products = [*PRODUCTS, {"product_id": 14, "product_model": "", "product_price": "1.00", "product_vat": 1}]
+    found = reconcile(make_synced([till_account(sales=sales, products=products)], expected=3))
+    assert found.line("products")["read"] == {"records": 4, "skipped": {}, "refused": 1, "built": 0}  # it has no name
     assert found.outcome == (0, "agrees")
     assert found.named == {}
     refused = {"records": 3, "amount": "18.00", "skipped": {}, "refused": 2}
     assert found.line("orders", 1, day(3))["read"] == refused
     assert found.line("orders", 5, day(3))["till"] == {"records": 2, "amount": "26.00", "agrees": True}
     assert found.line("orders", 5, day(3))["shopimind"] == {"records": 2, "amount": "26.00"}
+
+
+def test_the_miscellaneous_product_is_told_beside_those_that_were_read(make_synced: Callable[..., World]) -> None:
+    sales = [sale(501, day(3), line(0, 1, "4.00", product_model="Divers"))]
+    found = reconcile(make_synced([till_account(sales=sales)], expected=0))
+    assert found.outcome == (0, "agrees")
+    products = found.line("products")
+    assert products["read"] == {"records": 3, "skipped": {}, "refused": 0, "built": 1}
+    assert products["to_send"]["records"] == 4
 
 
 def test_what_shopimind_does_not_show_yet_is_waited_for(make_world: MakeWorld) -> None:
