@@ -96,8 +96,9 @@ def demo(
             said = "everything agrees" if done.agrees else "the counts do NOT agree"
             console.out.print(f"{said}; to look around (the sandbox is gone, its state is not):")
             we = sys.argv[0] if Path(sys.argv[0]).name == "connector" else "python -m connector"
-            command = f"CONNECTOR_HOME={done.folder} {we} status --shops {done.shops_file}"
-            console.out.print(f"  {command}", soft_wrap=True)
+            for command in ("status", "refused list"):
+                line = f"  CONNECTOR_HOME={done.folder} {we} {command} --shops {done.shops_file}"
+                console.out.print(line, soft_wrap=True)
         lines = {shop: summed(found["lines"]) for shop, found in done.reconciled.items()}
         return {**done.document, "ok": done.agrees, "exit_code": code, "reconciliation": lines}, code
 
