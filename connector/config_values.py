@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pycountry
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from connector.http import check_base_url
+from connector.base_urls import check_base_url
 
 
 class FromEnvironment(str):

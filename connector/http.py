@@ -1,143 +1,34 @@
-"""The one place that knows httpx: connections, time and size limits, retries, `Retry-After`, and what may be logged."""
+"""The one place that knows httpx: connections, limits of time and size, every attempt of a request, and what is logged of it."""
 
 from __future__ import annotations
 
-import email.utils
-import json
 import logging
-import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
-import orjson
-import stamina
-from stamina.instrumentation import set_on_retry_hooks
 
+from connector.base_urls import check_base_url, is_loopback
+from connector.http_answers import Answer, TransportFailure
+from connector.http_retries import RETRY_STATUSES, RetryPolicy, tries
 from connector.pacing import NotSent, Pace
 
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 25 * 1024 * 1024  # bytes, of a request and of an answer after decompression
 TIMEOUT = 30.0  # seconds, per attempt
-RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 RETRY_AFTER_LIMIT = 60.0  # seconds; a longer wait is left to the next run
 STOPPED = "STOPPED"  # the code of a request that was told to stop before it went
 _TIME_OUTS = frozenset({"ETIMEDOUT", "ECONNABORTED"})
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-_EMAIL = re.compile(r"[^\s@\"'<>]+@([^\s@\"'<>]+)")
 
-# Our own log line says which attempt failed; stamina's would repeat it with the call's arguments.
-set_on_retry_hooks([])
 # httpx would write every address with its query at INFO, and a query may hold a person's e-mail.
 logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-class TransportFailure(Exception):
-    """No usable answer came: `code` is the network's word for it (`ECONNREFUSED`, `ECONNABORTED` for a time-out, ...).
-
-    `retryable` says whether trying again can help; `attempts` is how many times it was tried.
-    """
-
-    def __init__(self, code: str, message: str, *, retryable: bool, attempts: int = 1) -> None:
-        super().__init__(message)
-        self.code, self.message, self.retryable, self.attempts = code, message, retryable, attempts
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a server said: any status, redirects included (they are never followed)."""
-
-    status: int
-    headers: httpx.Headers = field(repr=False)
-    body: bytes = field(repr=False)
-    attempts: int = 1
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    def json(self) -> Any:
-        """The parsed body. Raises `ValueError` when it is not JSON.
-
-        Half a surrogate pair (what is left of an emoji cut in two) becomes "?": it costs its character, not the list.
-        """
-        try:
-            return orjson.loads(self.body)
-        except ValueError:
-            if b"\\u" not in self.body:
-                raise
-            return _without_half_characters(self.body)
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds that `Retry-After` asks for (a number or an HTTP date), at least 0; None when absent or garbled."""
-        text = self.headers.get("retry-after", "").strip()
-        if not text:
-            return None
-        try:
-            seconds = float(text)
-        except ValueError:
-            try:
-                seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
-            except (ValueError, OverflowError):
-                return None
-        if seconds != seconds:  # "nan" parses as a number
-            return None
-        return max(0.0, seconds)
-
-
-def _without_half_characters(body: bytes) -> Any:
-    """JSON as the standard library reads it, without the lone surrogates that it lets pass."""
-    try:
-        text = json.dumps(json.loads(body), ensure_ascii=False)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-    return orjson.loads(text.encode("utf-8", "replace"))
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """Which answers are tried again and how long to wait: `base * 2^(n-1)` plus jitter, at most `cap`, in seconds.
-
-    `network` is whether network failures are tried again; `codes` narrows that (None: all that can pass).
-    """
-
-    statuses: frozenset[int] = RETRY_STATUSES
-    retries: int = 3
-    base: float = 1.0
-    cap: float = 10.0
-    jitter: float = 0.5
-    network: bool = True
-    codes: frozenset[str] | None = None
-
-    def covers(self, failure: TransportFailure) -> bool:
-        return self.network and failure.retryable and (self.codes is None or failure.code in self.codes)
-
-
-NEVER = RetryPolicy(statuses=frozenset(), retries=0, network=False)
-
-
-def tries(policy: RetryPolicy, on: Callable[[Exception], bool | float]) -> Iterable[stamina.Attempt]:
-    """Context managers, each for one try, with the policy's waits between them.
-
-    `on` says for the error that ends a try whether there is another one: True, or the seconds to wait instead.
-    """
-    return stamina.retry_context(
-        on=on,
-        attempts=policy.retries + 1,
-        timeout=None,
-        wait_initial=policy.base,
-        wait_max=policy.cap,
-        wait_jitter=policy.jitter,
-    )
 
 
 class _TryAgain(Exception):
@@ -152,34 +43,10 @@ class _TryAgain(Exception):
         raise self.failure from None
 
 
-def without_addresses(text: str) -> str:
-    """What a server said, with the name part of e-mail addresses taken out."""
-    return _EMAIL.sub(r"***@\1", text)
-
-
 @cache
 def tls() -> ssl.SSLContext:
     """The authorities that servers are to have their certificates from: reading them takes longer than a request."""
     return httpx.create_ssl_context()
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL names this machine."""
-    return (urlsplit(url).hostname or "") in LOOPBACK_HOSTS
-
-
-def check_base_url(url: str) -> str:
-    """The URL without trailing slashes. Raises `ValueError` when it is not https (plain http only to this machine)."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # a bad port raises ValueError
-        raise ValueError("is not an http(s) address")
-    if parts.username or parts.password:
-        raise ValueError("must not carry credentials")
-    if parts.query or parts.fragment:
-        raise ValueError("must not have a query or a fragment")
-    if parts.scheme == "http" and not is_loopback(url):
-        raise ValueError("must be https: plain http is only accepted to a loopback host")
-    return url.rstrip("/")
 
 
 Params = Mapping[str, Any] | list[tuple[str, str]]

@@ -12,7 +12,10 @@ from email.utils import formatdate
 import pytest
 
 from connector import http as transport
-from connector.http import NEVER, HttpClient, RetryPolicy, TransportFailure, check_base_url
+from connector.base_urls import check_base_url
+from connector.http import HttpClient
+from connector.http_answers import TransportFailure
+from connector.http_retries import NEVER, RetryPolicy
 from tests.scripted_server import Reply, ScriptedServer, closed_port
 
 BIG = transport.BODY_LIMIT

@@ -14,7 +14,9 @@ import stamina
 from starlette.responses import JSONResponse
 
 from connector import pacing
-from connector.http import NEVER, HttpClient, TransportFailure
+from connector.http import HttpClient
+from connector.http_answers import TransportFailure
+from connector.http_retries import NEVER
 from connector.pacing import PATIENCE, Pace
 from connector.shopimind.bulk import save_chunks
 from connector.shopimind.client import ShopiMind

@@ -13,16 +13,9 @@ from time import sleep
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from connector.http import (
-    NEVER,
-    RETRY_AFTER_LIMIT,
-    TIMEOUT,
-    Answer,
-    HttpClient,
-    RetryPolicy,
-    TransportFailure,
-    without_addresses,
-)
+from connector.http import RETRY_AFTER_LIMIT, TIMEOUT, HttpClient
+from connector.http_answers import Answer, TransportFailure, without_addresses
+from connector.http_retries import NEVER, RetryPolicy
 from connector.pos.protocol import CallCounter, CallsKept, PosAccessDenied, PosError, PosUnavailable, QuotaReached
 
 RETRIES = RetryPolicy(

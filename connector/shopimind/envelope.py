@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connector.http import without_addresses
+from connector.http_answers import without_addresses
 
 BAD_REQUEST = "ERR_BAD_REQUEST"  # any HTTP 4xx, and a request too large to send
 BAD_RESPONSE = "ERR_BAD_RESPONSE"  # any other HTTP failure, and a 2xx that is not what it should be

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-from connector.http import RETRY_AFTER_LIMIT, tries
+from connector.http import RETRY_AFTER_LIMIT
+from connector.http_retries import tries
 from connector.shopimind.envelope import BAD_RESPONSE, Envelope, InstallationInactive, ShopiMindError, masked
 from connector.shopimind.transport import REPLAY
 

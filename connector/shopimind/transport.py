@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 import orjson
 
-from connector.http import RETRY_STATUSES, Answer, HttpClient, RetryPolicy, TransportFailure
+from connector.http import HttpClient
+from connector.http_answers import Answer, TransportFailure
+from connector.http_retries import RETRY_STATUSES, RetryPolicy
 from connector.pacing import Pace
 from connector.shopimind.envelope import BAD_REQUEST, BAD_RESPONSE, ApiError, Envelope
 

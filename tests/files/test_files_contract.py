@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.config_files import FilesAccount
-from connector.http import RetryPolicy
+from connector.http_retries import RetryPolicy
 from connector.pos import hiboutik_calls
 from connector.pos.files import ExportFolder
 from connector.pos.hiboutik import Hiboutik
