@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
+
+from connector.config_values import cannot_be_sent
 
 LONGEST = 300  # characters of an expression
 MAX_NUMBER = 2**31 - 1
@@ -159,7 +160,7 @@ def _constant(value: object) -> Constant:
     if isinstance(value, bool):
         return Constant(value, T.BOOL)
     if isinstance(value, str):
-        if any(unicodedata.category(each) in ("Cc", "Cs") for each in value):
+        if cannot_be_sent(value):
             raise NotAnExpression(
                 "has a text that cannot be sent: a control character, a line break or half a character"
             )

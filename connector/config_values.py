@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -29,9 +30,14 @@ def matching(pattern: str, sentence: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def cannot_be_sent(text: str) -> bool:
+    """Whether there is a control character in it, a line break, or half a character (a lone surrogate)."""
+    return any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+
+
 def _check_text(value: str) -> str:
-    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in value):
-        raise ValueError("must not contain control characters or line breaks")
+    if cannot_be_sent(value):
+        raise ValueError("must not contain control characters, line breaks or half a character")
     if not html.unescape(value).strip():  # texts are compared and sent decoded
         raise ValueError("must not be empty")
     return value.strip()

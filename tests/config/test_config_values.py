@@ -136,6 +136,7 @@ TOMORROW_EVERYWHERE = (datetime.now(UTC) + timedelta(days=2)).date()
         ("key", "maison\n", "1 to 40"),
         ("label", "   ", "must not be empty"),
         ("label", "two\nlines", "control characters"),
+        ("label", "half \ud83d", "half a character"),
         ("label", 12, "must be text"),
         ("lang", "FR", "two lower-case letters"),
         ("lang", "xx", "ISO 639-1"),
