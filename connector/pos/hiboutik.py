@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from connector.config import Consent
 from connector.pos import hiboutik_rows as wire
 from connector.pos import rows
-from connector.pos.hiboutik_calls import HiboutikCalls, NotThere, RightMissing
+from connector.pos.hiboutik_calls import HiboutikCalls, NothingSaid, NotThere, RightMissing
 from connector.pos.hiboutik_consent import ConsentRule
 from connector.pos.hiboutik_credentials import credentials
 from connector.pos.hiboutik_customer_lists import CustomerLists
@@ -76,6 +76,7 @@ class Hiboutik(PointOfSale):
         lists = CustomerLists(self._calls)
         self._consent = ConsentRule(consent, self._calls, lists, self._warn)
         self._groups = GroupRule(customer_groups, self._calls, lists, self._warn)
+        self._memory = memory
         self._sales = SalesReader(self._calls, memory, self._warn)
 
     def __repr__(self) -> str:
@@ -107,16 +108,16 @@ class Hiboutik(PointOfSale):
     def categories(self) -> pa.Table:
         """`CATEGORIES`."""
         return rows.to_table(
-            self._whole_list("categories", _CATEGORIES, wire.key_of("category_id"), wire.category), rows.CATEGORIES
+            self._small_list("categories", _CATEGORIES, wire.key_of("category_id"), wire.category), rows.CATEGORIES
         )
 
     def brands(self) -> pa.Table:
         """`BRANDS`."""
-        return rows.to_table(self._whole_list("brands", _BRANDS, wire.key_of("brand_id"), wire.brand), rows.BRANDS)
+        return rows.to_table(self._small_list("brands", _BRANDS, wire.key_of("brand_id"), wire.brand), rows.BRANDS)
 
     def stock(self) -> pa.Table:
         """`STOCK`, one row per product, size and warehouse."""
-        return rows.to_table(self._whole_list("stock", _STOCK, wire.stock_key, wire.stock), rows.STOCK)
+        return rows.to_table(self._small_list("stock", _STOCK, wire.stock_key, wire.stock), rows.STOCK)
 
     def products(self) -> Iterator[pa.Table]:
         """`PRODUCTS`, page by page, all `listed`. See `incomplete_lists` when it is through."""
@@ -258,6 +259,24 @@ class Hiboutik(PointOfSale):
         self, name: str, path: str, key: Callable[[Any], Hashable | None], typed: Callable[[object], dict[str, Any]]
     ) -> list[dict[str, Any]]:
         return [typed(row) for page in self._pages(name, path, key) for row in page]
+
+    def _small_list(
+        self, name: str, path: str, key: Callable[[Any], Hashable | None], typed: Callable[[object], dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """A whole list, which a till may answer with `{}` or null as long as there is nothing on it.
+
+        From a list that had rows before, such an answer is a fault: all stock would be zero for a day.
+        """
+        had_rows = f"{name}_had_rows"
+        try:
+            found = self._whole_list(name, path, key, typed)
+        except NothingSaid:
+            if self._memory.recall(had_rows) is not None:
+                raise
+            return []
+        if found and self._memory.recall(had_rows) is None:
+            self._memory.learn(had_rows, "yes")
+        return found
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self.warnings:
