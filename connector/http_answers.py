@@ -6,6 +6,7 @@ import email.utils
 import json
 import re
 import time
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,13 +44,15 @@ class Answer:
         """The parsed body. Raises `ValueError` when it is not JSON.
 
         Half a surrogate pair (what is left of an emoji cut in two) becomes "?": it costs its character, not the list.
+        A byte order mark in front is no part of it.
         """
+        body = self.body.removeprefix(BOM_UTF8)
         try:
-            return orjson.loads(self.body)
+            return orjson.loads(body)
         except ValueError:
-            if b"\\u" not in self.body:
+            if b"\\u" not in body:
                 raise
-            return _without_half_characters(self.body)
+            return _without_half_characters(body)
 
     @property
     def retry_after(self) -> float | None:

@@ -43,8 +43,10 @@ def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator
     """Customers that the sales name and whose row is not that of a list just read, one call each.
 
     First those who were created after the list was read. Ids only grow, so an id above every listed one is a new
-    customer; a smaller one that is not listed was deleted, if the list is whole. Where that cannot be told, or a customer
-    could not be asked for, `run.new_customers_read` stays false: the days that name unknown customers are read again.
+    customer; a smaller one that is not listed was deleted, if the list is whole. Where it may lack rows, that one is asked
+    for too: a till that counts more rows than it shows would keep its days open for ever. Where that would be a page's
+    worth or more, or a customer could not be asked for, `run.new_customers_read` stays false: the days that name unknown
+    customers are read again.
 
     Then, when this run has not read the list and reads sales itself, known customers with new sales in the look-back or
     today: the till has changed their points, perhaps their e-mail. They are asked for as far as the day's allowance goes
@@ -56,11 +58,13 @@ def read_new_customers(run: ShopRun, sales: Iterator[pa.Table], listed: Iterator
     named, touched = _customers_of(run, map(run.tombstones.sales, sales))
     unknown = pa.array(sorted(named - set(kept["customer_id"].to_pylist())), pa.int64())
     unknown = unknown.filter(pc.invert(pc.is_in(unknown, value_set=ids)))
-    newer = [customer_id for customer_id in unknown.to_pylist() if customer_id > highest]
+    asked = [customer_id for customer_id in unknown.to_pylist() if customer_id > highest]
     if highest == 0:
-        newer = []  # the list is empty: one call per customer would read the whole of it
-    whole = _is_whole(run, highest == 0, len(unknown) - len(newer))
-    found, all_asked = _ask_for(run, newer)
+        asked = []  # the list is empty: one call per customer would read the whole of it
+    elif _is_partial(run) and len(unknown) <= _CUSTOMERS_ASKED:
+        asked = unknown.to_pylist()
+    whole = _is_whole(run, highest == 0, len(unknown) - len(asked))
+    found, all_asked = _ask_for(run, asked)
     run.new_customers_read = whole and all_asked
     fresh = pa.concat_tables([CUSTOMERS.empty_table(), *found, *_read_anew(run, touched - set(unknown.to_pylist()))])
     return run.tombstones.others(pa.concat_tables([kept.filter(_not_in(kept, fresh)), fresh]))
@@ -149,13 +153,16 @@ def _partial(run: ShopRun) -> str:
     return f"customers_incomplete/{run.shop.key}"  # what the account's memory calls a list that lacks customers
 
 
+def _is_partial(run: ShopRun) -> bool:
+    """Whether the last pass over the list may have lacked rows."""
+    if "customers" in run.passes:  # by this run, which remembers nothing of it when it only plans
+        return "customers" in run.till.incomplete_lists
+    return run.memory.recall(_partial(run)) == "yes"
+
+
 def _is_whole(run: ShopRun, is_empty: bool, unknown: int) -> bool:
     """Whether a customer that is not listed does not exist. It is told when sales name some and that is not known."""
-    if run.dry or "customers" in run.till.incomplete_lists:
-        partial = "customers" in run.till.incomplete_lists
-    else:
-        partial = run.memory.recall(_partial(run)) == "yes"
-    if not unknown or not (partial or is_empty):
+    if not unknown or not (is_empty or _is_partial(run)):
         return True
     how = "is empty" if is_empty else "lacks customers"
     run.problems.append(

@@ -287,6 +287,13 @@ def test_what_is_no_json_is_still_a_value_error(server: ScriptedServer, client: 
         client.request("GET", "/x").json()
 
 
+def test_a_byte_order_mark_in_front_of_json_is_passed_over(server: ScriptedServer, client: HttpClient) -> None:
+    server.script(Reply(200, b'\xef\xbb\xbf[{"store_name":"Lyon"}]'), Reply(200, b"\xef\xbb\xbf"))
+    assert client.request("GET", "/stores").json() == [{"store_name": "Lyon"}]
+    with pytest.raises(ValueError, match="empty document"):
+        client.request("GET", "/stores").json()
+
+
 def test_no_credential_shows_in_a_representation(server: ScriptedServer) -> None:
     client = HttpClient(server.url, {"spm-api-key": "int_secret"}, auth=("ops@example.org", "hush"))
     assert "secret" not in repr(client)

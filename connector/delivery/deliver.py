@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import orjson
 import pyarrow as pa
 
 from connector.delivery.compare import Record, Verdict, compare
@@ -18,6 +17,7 @@ from connector.delivery.entities import CUSTOMERS, ORDERS, Entity
 from connector.delivery.ledger import Delivered, Ledger
 from connector.delivery.masking import without_long_numbers, without_persons
 from connector.delivery.outbox import Outbox
+from connector.delivery.references import AWAITS_ANOTHER, Awaited, customer_of
 from connector.delivery.refused import By, Refusal, RefusedStore
 from connector.delivery.requests import in_requests, in_turns
 from connector.shopimind.bulk import save_chunks
@@ -41,9 +41,12 @@ class Delivery:
     counts: dict[int | None, Counts] = field(default_factory=lambda: defaultdict(Counts))
     waiting: set[tuple[int | None, str | None]] = field(default_factory=set)
     inactive: bool = False  # a 401 ended it, or it was not started because of an earlier one
+    failed: set[str] | None = None  # the ids of what waits, where other entities refer to them
 
     def fail(self, record: Record, reason: str) -> None:
         """A record that is tried again by the next run."""
+        if self.failed is not None:
+            self.failed.add(record.external_id)
         self.counts[record.store_id].fail(reason)
         self.waiting.add((record.store_id, record.day))
 
@@ -68,6 +71,7 @@ class Deliverer:
         self._db, self._ledger, self._refused = db, ledger, refused
         self._run_id, self._full, self._in_flight, self._clock = run_id, full, in_flight, clock
         self._lease = lease
+        self._awaited = Awaited(self.undelivered)
 
     def deliver(
         self,
@@ -89,7 +93,8 @@ class Deliverer:
         """
         with self._db.begin():  # raises where nothing can be noted: then nothing is sent either
             pass
-        run = _EntityRun(self, entity, resource, Delivery(inactive=inactive), closed)
+        result = Delivery(inactive=inactive, failed=self._awaited.begin(entity))
+        run = _EntityRun(self, entity, resource, result, closed)
         for turn in in_turns(entity, tables, run.undelivered):
             run.send(_Part(chunk) for chunk in in_requests(entity, run.to_send(turn, sources, progress)))
             while run.parts:
@@ -131,6 +136,10 @@ class Deliverer:
         """Those of the records that ShopiMind never accepted, without those that are refused."""
         accepted = self._ledger.delivered_ids(entity.name, external_ids)
         return set(external_ids) - accepted - self._refused.lookup(entity.name, external_ids).keys()
+
+    def awaits_another(self, entity: Entity, record: Record) -> bool:
+        """Whether a record that ShopiMind rejected names one that it has not had yet."""
+        return self._awaited.by(entity, record.payload)
 
     def customers_sent(self, external_ids: list[str]) -> set[str]:
         """Those of the customers who were delivered in this run."""
@@ -293,8 +302,8 @@ class _EntityRun:
             self.fail(chunk, f"ShopiMind: {what}")
 
     def _note(self, chunk: list[Record], answered: Mapping[int, Rejection]) -> None:
-        too_early = self._too_early(chunk, answered)
-        rejected = {index: rejection for index, rejection in answered.items() if index not in too_early}
+        in_doubt = self._in_doubt(chunk, answered)
+        rejected = {index: rejection for index, rejection in answered.items() if index not in in_doubt}
         accepted = [record for index, record in enumerate(chunk) if index not in answered]
         refusals = [
             _refusal(chunk[index], rejection.field, rejection.reason, "shopimind")
@@ -310,26 +319,28 @@ class _EntityRun:
         for index, rejection in rejected.items():
             self._created.discard(chunk[index].external_id)
             self.result.counts[chunk[index].store_id].refuse(rejection.field, _spoken(rejection.reason, [chunk[index]]))
-        self.fail([chunk[index] for index in too_early], CUSTOMER_NOT_VISIBLE)
+        for index, reason in in_doubt.items():
+            self.fail([chunk[index]], reason)
+
+    def _in_doubt(self, chunk: list[Record], rejected: Mapping[int, Rejection]) -> dict[int, str]:
+        """Rejected records that the next run may find taken, and what they wait for."""
+        early = dict.fromkeys(self._too_early(chunk, rejected), CUSTOMER_NOT_VISIBLE)
+        others = (index for index in rejected if index not in early)
+        return early | {
+            index: AWAITS_ANOTHER for index in others if self.deliverer.awaits_another(self.entity, chunk[index])
+        }
 
     def _too_early(self, chunk: list[Record], rejected: Mapping[int, Rejection]) -> set[int]:
         """Custom data rejected for a customer whom this run sent: ShopiMind stores later than it accepts."""
         if self.entity.definition is None:
             return set()
         doubtful = {
-            index: _customer_of(chunk[index])
+            index: customer_of(chunk[index].payload)
             for index, rejection in rejected.items()
             if _OF_THE_CUSTOMER.search(f"{rejection.field} {rejection.reason}")
         }
         sent = self.deliverer.customers_sent([each for each in doubtful.values() if each is not None])
         return {index for index, external_id in doubtful.items() if external_id in sent}
-
-
-def _customer_of(record: Record) -> str | None:
-    """The external id of the customer that a custom data record relates to."""
-    values = orjson.loads(record.payload or "{}").values()
-    related = (each for each in values if isinstance(each, dict) and each.get("by") == "id_customer")
-    return next((str(each["value"]) for each in related), None)
 
 
 def _smaller_may_tell(envelope: Envelope) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -14,13 +15,14 @@ from pydantic import SecretStr
 from connector.config import Consent
 from connector.pos import hiboutik_rows as wire
 from connector.pos import rows
-from connector.pos.hiboutik_calls import HiboutikCalls, RightMissing
+from connector.pos.hiboutik_calls import HiboutikCalls, NothingSaid, NotThere, RightMissing
 from connector.pos.hiboutik_consent import ConsentRule
 from connector.pos.hiboutik_credentials import credentials
 from connector.pos.hiboutik_customer_lists import CustomerLists
 from connector.pos.hiboutik_groups import GroupRule, GroupsFrom
 from connector.pos.hiboutik_lists import claimed_rows, listing, one
 from connector.pos.hiboutik_sales import SalesReader
+from connector.pos.hiboutik_turnover import turnover_rows
 from connector.pos.protocol import AccountMemory, CallCounter, PointOfSale, PosError, QuotaReached, SaleNeeds
 from connector.pos.row_reader import Row
 
@@ -32,7 +34,6 @@ _BRANDS = "/brands/"
 _PRODUCTS = "/products/"
 _CUSTOMERS = "/customers/"
 _STOCK = "/stock_available/all_wh/"
-_TURNOVER = "/reports/turnover"
 
 
 class Hiboutik(PointOfSale):
@@ -75,6 +76,7 @@ class Hiboutik(PointOfSale):
         lists = CustomerLists(self._calls)
         self._consent = ConsentRule(consent, self._calls, lists, self._warn)
         self._groups = GroupRule(customer_groups, self._calls, lists, self._warn)
+        self._memory = memory
         self._sales = SalesReader(self._calls, memory, self._warn)
 
     def __repr__(self) -> str:
@@ -106,16 +108,16 @@ class Hiboutik(PointOfSale):
     def categories(self) -> pa.Table:
         """`CATEGORIES`."""
         return rows.to_table(
-            self._whole_list("categories", _CATEGORIES, wire.key_of("category_id"), wire.category), rows.CATEGORIES
+            self._small_list("categories", _CATEGORIES, wire.key_of("category_id"), wire.category), rows.CATEGORIES
         )
 
     def brands(self) -> pa.Table:
         """`BRANDS`."""
-        return rows.to_table(self._whole_list("brands", _BRANDS, wire.key_of("brand_id"), wire.brand), rows.BRANDS)
+        return rows.to_table(self._small_list("brands", _BRANDS, wire.key_of("brand_id"), wire.brand), rows.BRANDS)
 
     def stock(self) -> pa.Table:
         """`STOCK`, one row per product, size and warehouse."""
-        return rows.to_table(self._whole_list("stock", _STOCK, wire.stock_key, wire.stock), rows.STOCK)
+        return rows.to_table(self._small_list("stock", _STOCK, wire.stock_key, wire.stock), rows.STOCK)
 
     def products(self) -> Iterator[pa.Table]:
         """`PRODUCTS`, page by page, all `listed`. See `incomplete_lists` when it is through."""
@@ -190,9 +192,7 @@ class Hiboutik(PointOfSale):
 
     def turnover(self, store_id: int, year: int, month: int) -> pa.Table:
         """`TURNOVER` of one store and month, in one call. A row whose day cannot be read has none."""
-        path = f"{_TURNOVER}/{store_id}/{year}/{month:02}"
-        found = [row for page in listing(self._calls, path, wire.turnover_day).pages() for row in page]
-        return rows.to_table([wire.turnover(row, store_id) for row in found], rows.TURNOVER)
+        return rows.to_table(turnover_rows(self._calls, store_id, year, month), rows.TURNOVER)
 
     def customers_total(self) -> int | None:
         """How many rows the list of customers has, by the till's own word; None when it does not say. One call."""
@@ -205,7 +205,7 @@ class Hiboutik(PointOfSale):
     def check_rights(self) -> list[str]:
         """What keeps these credentials from reading what a sync reads, one sentence each; [] when nothing does.
 
-        At most six calls. Raises `QuotaReached`.
+        Six calls; one more where the till answers 404 for a day without sales. Raises `QuotaReached`.
         """
         problems: list[str] = []
         store_ids: list[int] = []
@@ -215,14 +215,22 @@ class Hiboutik(PointOfSale):
                 if path == _STORES and isinstance(value, list):
                     store_ids = sorted(filter(None, map(wire.key_of("store_id"), value)))
             for store_id in store_ids[:1]:
-                slice_path = f"{store_id}/{date.today():%Y/%m/%d}"
-                self._probe(f"/closed_sales/{slice_path}", None, problems)
-                self._probe(f"/products_sold/{slice_path}/", 1, problems)
+                self._probe_sales(store_id, date.today(), problems)
         except QuotaReached:
             raise
         except PosError as error:
             problems.append(str(error))
         return problems
+
+    def _probe_sales(self, store_id: int, day: date, problems: list[str]) -> None:
+        slice_path = f"{store_id}/{day:%Y/%m/%d}"
+        try:
+            self._probe(f"/closed_sales/{slice_path}", None, problems)
+        except NotThere:
+            if not self._sales.has_none(store_id, day):
+                raise
+        with suppress(NotThere):  # then each sale's own page is read
+            self._probe(f"/products_sold/{slice_path}/", 1, problems)
 
     def _probe(self, path: str, page: int | None, problems: list[str]) -> Any:
         try:
@@ -251,6 +259,24 @@ class Hiboutik(PointOfSale):
         self, name: str, path: str, key: Callable[[Any], Hashable | None], typed: Callable[[object], dict[str, Any]]
     ) -> list[dict[str, Any]]:
         return [typed(row) for page in self._pages(name, path, key) for row in page]
+
+    def _small_list(
+        self, name: str, path: str, key: Callable[[Any], Hashable | None], typed: Callable[[object], dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """A whole list, which a till may answer with `{}` or null as long as there is nothing on it.
+
+        From a list that had rows before, such an answer is a fault: all stock would be zero for a day.
+        """
+        had_rows = f"{name}_had_rows"
+        try:
+            found = self._whole_list(name, path, key, typed)
+        except NothingSaid:
+            if self._memory.recall(had_rows) is not None:
+                raise
+            return []
+        if found and self._memory.recall(had_rows) is None:
+            self._memory.learn(had_rows, "yes")
+        return found
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self.warnings:

@@ -44,6 +44,10 @@ class NotThere(PosError):
     """404: the till has nothing under this address (any more)."""
 
 
+class NothingSaid(PosError):
+    """`{}` or null in place of a list."""
+
+
 class Rejected(PosError):
     """400, 422 or another 4xx: the till will not answer this request; asking again cannot help."""
 
@@ -136,6 +140,8 @@ class HiboutikCalls:
             answer = self._answer(_Request(what, "GET", path, {} if page is None else {"p": page}))
             if not answer.ok:
                 self._refuse(what, path, answer, stop_without_right)
+            if answer.status == 204:  # says that there is nothing to read
+                return Reply(None, "")
             try:
                 return Reply(answer.json(), answer.headers.get("content-range", ""))
             except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from connector.pos.hiboutik_calls import HiboutikCalls, NotThere, Rejected
+from connector.pos.hiboutik_calls import HiboutikCalls, NothingSaid, NotThere, Rejected
 from connector.pos.hiboutik_rows import key_of
 from connector.pos.paging import PAGE_SIZE, Listing, Page, total_rows
 from connector.pos.protocol import PosError
@@ -22,7 +22,7 @@ def listing(
 ) -> Listing:
     """One pass over the list at `path`. `numbered`: the API documents `?p=`, so page 1 is asked for by number too.
 
-    `stop_without_right` is that of `HiboutikCalls.get`.
+    An answer that says nothing raises `NothingSaid` while the pages are read. `stop_without_right` is that of `HiboutikCalls.get`.
     """
     what = f"Hiboutik account {calls.account}: {path}"
 
@@ -30,7 +30,8 @@ def listing(
         page = number if numbered or number > 1 else None
         reply = calls.get(path, page=page, stop_without_right=stop_without_right)
         if not isinstance(reply.value, list):
-            raise PosError(
+            says_nothing = reply.value is None or reply.value == {}
+            raise (NothingSaid if says_nothing else PosError)(
                 f"{what}, page {number}: answered {_kind(calls, reply.value)} instead of a list. Nothing of it was used."
             )
         return Page(reply.value, total_rows(reply.content_range))

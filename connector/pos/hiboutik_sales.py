@@ -12,9 +12,10 @@ from datetime import date
 from typing import Any
 
 from connector.pos import hiboutik_rows as wire
-from connector.pos.hiboutik_calls import HiboutikCalls, NotThere, Rejected
+from connector.pos.hiboutik_calls import HiboutikCalls, NothingSaid, NotThere, Rejected
 from connector.pos.hiboutik_lists import listing, one
 from connector.pos.hiboutik_month_lines import Lines, MonthLines, lines_of_sales
+from connector.pos.hiboutik_turnover import EmptyDays
 from connector.pos.protocol import AccountMemory, PosAccessDenied, PosError, PosUnavailable, QuotaReached, SaleNeeds
 from connector.pos.row_reader import Row, whole_number
 from connector.pos.sale_lines import (
@@ -54,6 +55,7 @@ class SalesReader:
         self._calls, self._memory, self._warn = calls, memory, warn
         self._known = readings_from_text(memory.recall(MEMORY_TRAIT))
         self._months = MonthLines(calls, memory)
+        self._empty_days = EmptyDays(calls)
         self._lock = threading.Lock()
 
     def expect_month(self, store_id: int, lines: Mapping[date, int], others: int) -> bool:
@@ -68,8 +70,7 @@ class SalesReader:
             self._months.day_is_read(store_id, day)
 
     def _read(self, store_id: int, day: date, needs: SaleNeeds, references: Mapping[int, str]) -> list[dict[str, Any]]:
-        slice_path = f"{store_id}/{day:%Y/%m/%d}"
-        headers = [row for row in self._headers(f"/closed_sales/{slice_path}") if wire.is_closed_sale(row)]
+        headers = [row for row in self._headers(store_id, day) if wire.is_closed_sale(row)]
         rows = [wire.sale(header, store_id, day.isoformat()) for header in headers]
         rows.sort(key=lambda row: row["sale_id"] or 0)
         for row in rows:
@@ -89,9 +90,19 @@ class SalesReader:
         not_sales = self._give_lines(wanted, bulk, duty_free)
         return [row for row in rows if row["sale_id"] not in not_sales]
 
-    def _headers(self, path: str) -> list[Any]:
+    def has_none(self, store_id: int, day: date) -> bool:
+        """Whether the turnover says so of a day that the till answers nothing for. Raises `QuotaReached`."""
+        return self._empty_days.confirms(store_id, day)
+
+    def _headers(self, store_id: int, day: date) -> list[Any]:
+        path = f"/closed_sales/{store_id}/{day:%Y/%m/%d}"
         pass_over = listing(self._calls, path, _sale_id)
-        headers = [row for page in pass_over.pages() for row in page]
+        try:
+            headers = [row for page in pass_over.pages() for row in page]
+        except (NotThere, NothingSaid):
+            if pass_over.unique or not self.has_none(store_id, day):
+                raise
+            return []
         if not pass_over.complete:
             what = f"Hiboutik account {self._calls.account}: {path}: the till gave {pass_over.unique} sales"
             if pass_over.repeats and pass_over.total is not None:
@@ -129,7 +140,7 @@ class SalesReader:
         try:
             pages = listing(self._calls, path, _line_id, numbered=True).pages()
             lines = lines_of_sales(row for page in pages for row in page)
-        except (NotThere, Rejected) as error:
+        except (NotThere, NothingSaid, Rejected) as error:
             self._warn(f"{error} The own page of every sale of that day is read instead, one call each.")
             return {}
         return {sale["sale_id"]: _bulk_of(sale, lines.get(sale["sale_id"], [])) for sale in sales}

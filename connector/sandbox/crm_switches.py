@@ -33,7 +33,8 @@ class CrmSwitches:
     empty_order_customer: Literal["accept", "refuse"] = "accept"
     empty_order_products: Literal["accept", "refuse"] = "refuse"
     negative_amounts: Literal["accept", "refuse"] = "accept"
-    order_references: Literal["free", "must_exist"] = "free"  # `status_id` and `carrier_id` of an order
+    order_references: Literal["free", "must_exist"] = "free"  # status, carrier and customer of an order
+    product_references: Literal["free", "must_exist"] = "free"  # categories and manufacturer of a product
     parent_category: Literal["free", "must_exist"] = "free"  # `must_exist`: from an earlier request
     lang_in_key: bool = True  # one row per language of a translated entity, or one row for all
 

@@ -238,11 +238,16 @@ def _day(year: int, month: int, day: int) -> date | None:
         return None
 
 
+_NOTHING: dict[str, Reply] = {"list": Value([]), "404": None, "object": Value({}), "null": Value(None)}
+
+
 def _closed_sales(call: Call, store_id: int, year: int, month: int, day: int) -> Reply:
     when, switches = _day(year, month, day), call.switches
     if when is None or call.till.row("stores", store_id) is None:
         return Listing([], _same)
     sales = call.till.sales_of_day(store_id, when, switches.closed_sales_day, switches.closed_sales_with_open)
+    if not sales:
+        return _NOTHING[switches.closed_sales_empty]
     return Listing(sales, lambda sale: closed_sale_row(sale, switches), paged=switches.closed_sales_paginated)
 
 
@@ -256,6 +261,8 @@ def _sales_of(call: Call, store_id: int, year: int, month: int, day: int | None)
 def _products_sold(call: Call, store_id: int, year: int, month: int, day: int | None = None) -> Reply:
     switches = call.switches
     rows = [row for sale in _sales_of(call, store_id, year, month, day) for row in sold_rows(sale, switches)]
+    if not rows and day is not None:
+        return _NOTHING[switches.closed_sales_empty]
     return Listing(rows, _same, headers=switches.products_sold_paging_headers)
 
 

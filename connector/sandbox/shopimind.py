@@ -140,6 +140,8 @@ def save_of(entity: Entity, *, whole: bool) -> Handler:
             errors = call.crm.rules.errors(entity.name, full, sources)
             if not errors and entity.name == "orders":
                 errors = _order_references(call, full)
+            if not errors and entity.name == "products":
+                errors = _product_references(call, full)
             if not errors and entity.name == "categories":
                 errors = _parent_category(call, full)
             if errors:
@@ -179,7 +181,18 @@ def _order_references(call: Call, order: Doc) -> list[str]:
         value = order.get(field)
         if value is not None and not call.data.keys_of(kind, value):
             missing.append(f"{field} {value} does not exist")
+    customer = order["customer"]["customer_id"]
+    if customer and not call.data.keys_of("customers", customer):
+        missing.append(f"customer.customer_id {customer} does not exist")
     return missing
+
+
+def _product_references(call: Call, product: Doc) -> list[str]:
+    if call.crm.switches.product_references == "free":
+        return []
+    named = [("categories", number) for number in product.get("category_ids") or []]
+    named += [("manufacturers", product["manufacturer_id"])] if product.get("manufacturer_id") else []
+    return [f"{kind} {value} does not exist" for kind, value in named if not call.data.keys_of(kind, value)]
 
 
 def _parent_category(call: Call, category: Doc) -> list[str]:

@@ -38,6 +38,8 @@ class TillSwitches(BaseModel):
     closed_sales_paginated: bool = True
     #: Whether open tickets are listed too (zero `completed_at`), under the day they were opened.
     closed_sales_with_open: bool = False
+    #: What a day without sales is answered with; the same for its lines.
+    closed_sales_empty: Literal["list", "404", "object", "null"] = "list"
 
     # Paging
     paging_headers: bool = True

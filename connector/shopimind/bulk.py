@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any, Protocol
 
 import orjson
@@ -25,6 +26,8 @@ from connector.shopimind.envelope import (
 from connector.shopimind.transport import Transport, unusable
 
 log = logging.getLogger(__name__)
+
+COUNTERS = {"sent_count", "rejected_count"}
 
 Chunk = Sequence[bytes]  # items, each one encoded JSON object
 Send = Callable[[Chunk, threading.Event], Envelope]
@@ -121,9 +124,10 @@ def accounted_for(envelope: Envelope, chunk: Chunk) -> Envelope:
     """
     if not envelope.ok:
         return envelope
+    envelope = _counters_on_top(envelope)
     body = envelope.data
     sent, rejected, failed = envelope.counts
-    if not {"sent_count", "rejected_count"} & body.keys() or (whole(body.get("statusCode")) or 200) >= 300:
+    if not COUNTERS & body.keys() or (whole(body.get("statusCode")) or 200) >= 300:
         return unusable(body, "HTTP 2xx, but not the answer to a bulk save")
     if failed > 0:
         message = f"the API reports {failed} failed items"
@@ -146,6 +150,15 @@ def accounted_for(envelope: Envelope, chunk: Chunk) -> Envelope:
             return unusable(body, message)
         return Envelope(False, 0, body, ApiError(message, UNIDENTIFIED, True, 1))
     return Envelope(True, envelope.status_code, {**body, "rejected_items": entries}, None) if entries else envelope
+
+
+def _counters_on_top(envelope: Envelope) -> Envelope:
+    """Counters are documented beside `statusCode`; like other payloads they may stand under `data`."""
+    body = envelope.data
+    inner = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(inner, dict) or COUNTERS & body.keys() or not COUNTERS & inner.keys():
+        return envelope
+    return replace(envelope, data={**inner, "statusCode": body.get("statusCode")})
 
 
 def _places(envelope: Envelope, entries: list[Any], chunk: Chunk) -> list[int | None]:

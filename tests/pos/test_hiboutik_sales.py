@@ -78,6 +78,49 @@ def test_an_empty_day_costs_one_call(make, till):
     assert till.urls == [HEADERS]
 
 
+NOTHING = [Reply(404, b"nothing here"), Reply(204, b""), reply({}), reply(None)]
+TURNOVER = "/reports/turnover/1/2024/06"
+
+
+def turnover(day: str, sales: object, total: str = "0.00") -> dict[str, object]:
+    return {"date": day, "day_of_week": 3, "total_incl_taxes": total, "total_excl_taxes": total, "nb_sales": sales}
+
+
+@pytest.mark.parametrize("nothing", NOTHING, ids=["404", "204", "object", "null"])
+def test_a_day_that_is_answered_with_nothing_is_empty_when_the_turnover_says_so(make, till, nothing):
+    for rows_of_month in ([], [turnover("2024-06-04", 3, "12.00")], [turnover("2024-06-05", 0)]):
+        till.asked.clear()
+        till.serve({HEADERS: nothing, TURNOVER: rows_of_month})
+        assert sales(make()) == []
+        assert till.urls == [HEADERS, TURNOVER]
+
+
+@pytest.mark.parametrize("nothing", NOTHING, ids=["404", "204", "object", "null"])
+@pytest.mark.parametrize(
+    "told",
+    [[turnover("2024-06-05", 2, "12.00")], [turnover("2024-06-05", 0, "12.00")], [turnover("2024-06-05", None)],
+     [turnover("yesterday", 1)], [turnover("2024-05-05", 1)], Reply(404, b""), Reply(403, b""), {"error": "no"}],
+    ids=["sales", "money", "no-count", "no-day", "another-month", "404", "403", "object"],
+)  # fmt: skip
+def test_nothing_is_no_empty_day_when_the_turnover_does_not_say_so(make, till, nothing, told):
+    till.serve({HEADERS: nothing, TURNOVER: told})
+    with pytest.raises(PosError, match="closed_sales/1/2024/06/05"):
+        sales(make())
+
+
+def test_an_object_that_says_something_is_no_empty_day(make, till):
+    till.serve({HEADERS: {"error": "busy"}, TURNOVER: []})
+    with pytest.raises(PosError, match="busy"):
+        sales(make())
+    assert till.urls == [HEADERS]
+
+
+@pytest.mark.parametrize("nothing", NOTHING[2:], ids=["object", "null"])
+def test_a_day_whose_lines_are_answered_with_nothing_is_read_from_the_pages(make, till, nothing):
+    till.serve({HEADERS: [header(1, "0.00")], SOLD: nothing, "/sales/1": page(1, (1204, 1, "0.00"))})
+    assert lines_of(sales(make())[0]) == [(1204, "1", "0.00")]
+
+
 def test_lines_that_nobody_looks_at_are_not_read(make, till):
     till.serve({HEADERS: [header(1, "39.00", customer=0), header(2, "39.00", sale_ext_ref="WOO-4711")]})
     found = sales(make(), CUSTOMERS_ONLY)

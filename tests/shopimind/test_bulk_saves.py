@@ -325,6 +325,20 @@ def test_failed_items_in_a_200_fail_the_chunk(api: ScriptedServer, client: Shopi
     assert (envelope.error.code, envelope.error.retryable) == ("PARTIAL_FAILURE", True)
 
 
+def test_counters_may_be_under_data(api: ScriptedServer, client: ShopiMind) -> None:
+    entry = {"index": 1, "errors": ["email must be an email"]}
+    counted = {"sent_count": 2, "rejected_count": 1, "rejected_items": [entry]}
+    envelope = _one_chunk(api, client, {"statusCode": 200, "data": counted})
+    assert (envelope.ok, *envelope.counts) == (True, 2, 1, 0)
+    assert [(each.index, each.reason) for each in rejections(envelope)] == [(1, "email must be an email")]
+
+
+def test_counters_under_data_have_to_account_for_every_item_too(api: ScriptedServer, client: ShopiMind) -> None:
+    envelope = _one_chunk(api, client, {"statusCode": 200, "data": {"sent_count": 1, "rejected_count": 0}})
+    assert envelope.error is not None
+    assert (envelope.ok, envelope.error.code) == (False, "UNIDENTIFIED")
+
+
 def test_counters_may_be_written_as_text(api: ScriptedServer, client: ShopiMind) -> None:
     assert _one_chunk(api, client, {"sent_count": "3", "rejected_count": "0"}).counts == (3, 0, 0)
 
