@@ -23,16 +23,15 @@ from connector.pos.protocol import PosError, PosUnavailable, QuotaReached
 from connector.reading_passes import waits_for_its_turn
 from connector.reading_sales import amount_of
 from connector.reconciliation_lines import Line, money, plain_line
+from connector.reconciliation_lists import Lists
 from connector.reconciliation_result import Reconciliation, Window, usual_window
 from connector.reconciliation_source import (
     DayRead,
     Place,
     TillTotals,
-    list_read,
     sales_by_day,
     sales_with_reasons,
     wanted_orders,
-    wanted_records,
 )
 from connector.shop_definitions import wanted_definition
 from connector.shop_run import NotActivated, ShopRun
@@ -96,6 +95,10 @@ class _Look:
     held: dict[Entity, pa.Table] = field(default_factory=dict)
     till: TillTotals = field(default_factory=TillTotals)
     results: dict[Entity, pa.Table] = field(default_factory=dict)  # COMPARED, by entity
+
+    @cached_property
+    def lists(self) -> Lists:
+        return Lists(self.run)
 
     @cached_property
     def sales(self) -> pa.Table:
@@ -208,7 +211,7 @@ class _Look:
             day_of = partial(_local_day, self.run)
             found = compared(wanted, noted, self.held[entity], whole=True, store_of_source=stores.get, day_of=day_of)
             return found.filter(self._in_window(found)) if self.window.alone else found
-        wanted = wanted_records(self.run, entity, noted)
+        wanted = self.lists.wanted(entity, noted)
         held = _as_held(noted) if entity.definition is not None else self.held[entity]
         return compared(wanted, noted, held, whole=False)
 
@@ -253,7 +256,7 @@ class _Look:
 
     def _line_of(self, entity: Entity, table: pa.Table) -> Line:
         """Of an entity without days."""
-        read = list_read(self.run, entity)
+        read = self.lists.read(entity)
         till_rows = self.till.rows.get(entity.name)
         agrees = not bool(pc.any(doubtful(table)).as_py())
         held = _count(table["held"])

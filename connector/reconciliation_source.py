@@ -1,26 +1,22 @@
-"""The source's side of a reconciliation: the till's own totals, what was read of it, and what should be delivered."""
+"""The source's side of a reconciliation: the till's own totals, and its sales: read, and to be delivered as orders."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.delivery import entities
 from connector.delivery.agreement import WANTED
-from connector.delivery.entities import ORDERS, Entity
+from connector.delivery.entities import ORDERS
 from connector.mapping.facts import SaleKind
-from connector.mapping.identifiers import misc_product_id, number_of, text_ids
+from connector.mapping.identifiers import number_of, text_ids
 from connector.mapping.outcomes import Skip
-from connector.mapping.records import REFUSED, SEND, SKIPPED
-from connector.mapping.reference import map_order_status
 from connector.reconciliation_lines import money
 from connector.shop_run import ShopRun
-from connector.state.lake import LakeMissing
 
 Place = tuple[int | None, str | None]  # a store and a closing day
 
@@ -115,77 +111,3 @@ def wanted_orders(sales: pa.Table, sources: Mapping[int | None, int]) -> pa.Tabl
     wanted = pc.equal(sales["reason"], _SENT)
     others = [sales[name] for name in ("store_id", "day", "cents", "currency")]
     return pa.table([sales["external_id"], wanted, source, *others], schema=WANTED)
-
-
-def wanted_records(run: ShopRun, entity: Entity, noted: pa.Table) -> pa.Table:
-    """`WANTED` of an entity without days: the records of its last run; where none is kept, those of the ledger."""
-    names = ["external_id", "outcome", "once"]
-    try:
-        tables = [map_order_status(run.ctx)] if entity is entities.ORDER_STATUSES else _snapshot(run, entity.snapshot)
-    except LakeMissing:
-        return _all_wanted(noted["external_id"])
-    records = pa.concat_tables([table.select(names) for table in tables])
-    # a record that counts only once (a product that vanished) is not owed
-    ids = records.filter(pc.and_not(pc.equal(records["outcome"], SEND), records["once"]))["external_id"]
-    refused = pa.array(run.refused.ids(entity.name), pa.string())
-    return _all_wanted(ids.filter(pc.invert(pc.is_in(ids, value_set=refused))))
-
-
-def _all_wanted(ids: pa.ChunkedArray) -> pa.Table:
-    columns = {"external_id": ids, "wanted": pa.array([True] * len(ids), pa.bool_())}
-    return pa.table([columns.get(c.name, pa.nulls(len(ids), c.type)) for c in WANTED], schema=WANTED)
-
-
-def list_read(run: ShopRun, entity: Entity) -> dict[str, Any] | None:
-    """The rows of the till's list when it was last read, and what became of them; None where there is no such list.
-
-    `built` is the miscellaneous product, which is sent beside the rows that were read: 0 or 1.
-    """
-    rows = _rows_read(run, entity)
-    if rows is None:
-        return None
-    try:
-        tables = [table.select(["external_id", "outcome", "reason"]) for table in _snapshot(run, entity.snapshot)]
-    except LakeMissing:  # it was read, and nothing was made of it yet
-        return {"records": rows, "skipped": {}, "refused": 0, "built": 0}
-    records = pa.concat_tables(tables)
-    skipped = records.filter(pc.equal(records["outcome"], SKIPPED))["reason"].value_counts().to_pylist()
-    refused = pc.or_(
-        pc.equal(records["outcome"], REFUSED),
-        pc.is_in(records["external_id"], value_set=pa.array(run.refused.ids(entity.name), pa.string())),
-    )
-    misc = str(misc_product_id(run.shop.identifiers)) if entity is entities.PRODUCTS else None
-    return {
-        "records": rows,
-        "skipped": {each["values"]: each["counts"] for each in skipped},
-        "refused": pc.sum(refused).as_py() or 0,
-        "built": pc.sum(pc.equal(records["external_id"], pa.scalar(misc, pa.string()))).as_py() or 0,
-    }
-
-
-def _rows_read(run: ShopRun, entity: Entity) -> int | None:
-    """New customers, whom no list had yet, included."""
-    if entity is entities.PRODUCTS:
-        return _rows(run, "pos_products", lambda table: table.filter(table["listed"]))
-    if entity is not entities.CUSTOMERS:
-        return None
-    try:
-        listed = pa.concat_tables(_snapshot(run, "pos_customers"))["customer_id"]
-    except LakeMissing:
-        return None
-    return len(listed) + (_rows(run, "pos_new_customers", lambda table: _not_in(table, listed)) or 0)
-
-
-def _not_in(new: pa.Table, listed: pa.ChunkedArray) -> pa.Table:
-    return new.filter(pc.invert(pc.is_in(new["customer_id"], value_set=listed)))
-
-
-def _rows(run: ShopRun, name: str, chosen: Callable[[pa.Table], pa.Table] = lambda table: table) -> int | None:
-    try:
-        return sum(int(chosen(table).num_rows) for table in _snapshot(run, name))
-    except LakeMissing:
-        return None
-
-
-def _snapshot(run: ShopRun, name: str) -> list[pa.Table]:
-    return list(run.state.lake.read(run.shop.key, name))

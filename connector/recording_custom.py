@@ -17,6 +17,7 @@ from connector.mapping.customers import source_store
 from connector.mapping.facts import SALE_FACTS, CustomerFacts, store_activity
 from connector.mapping.products import map_products, stock_by_product
 from connector.mapping.profiles import of_delivered
+from connector.reading_customers import current_customers
 from connector.recording import known_customers
 from connector.shop_run import ShopRun
 
@@ -62,7 +63,7 @@ class _Making:
         return table.append_column("source_store_id", stores)
 
     def customers(self) -> Iterator[tuple[pa.Table, dict[int, CustomerFacts], set[str]]]:
-        pages = (page for name in ("pos_customers", "pos_new_customers") for page in self.lists[name])
+        pages = current_customers(self.lists["pos_customers"], self.lists["pos_new_customers"])
         return known_customers(self.run, pages, assume_delivered="customers" in self.assumed)
 
     def products(self) -> Tables:

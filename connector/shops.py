@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,11 +74,15 @@ def shops_of(
 def sharing(shops: list[Shop]) -> list[Shop]:
     """Each with its share of what may be in flight to an installation, or to a till, that it has in common with others.
 
-    Their runs may be processes on several machines, side by side: only shares that are fixed keep to the ceiling of both.
+    Of different ceilings the lowest counts. Their runs may be processes on several machines, side by side: only shares that
+    are fixed keep to it.
     """
-    installations = Counter(_installation_of(shop) for shop in shops)
-    tills = Counter(shop.pos.state_key for shop in shops)
-    return [_with_share(shop, installations[_installation_of(shop)], tills[shop.pos.state_key]) for shop in shops]
+    requests, calls = defaultdict[object, list[int]](list), defaultdict[object, list[int]](list)
+    for shop in shops:
+        requests[_installation_of(shop)].append(shop.shopimind.requests_in_flight)
+        if isinstance(shop.pos, HiboutikAccount):
+            calls[shop.pos.state_key].append(shop.pos.calls_in_flight)
+    return [_with_shares(shop, requests[_installation_of(shop)], calls[shop.pos.state_key]) for shop in shops]
 
 
 def _installation_of(shop: Shop) -> tuple[str, str]:
@@ -86,12 +90,16 @@ def _installation_of(shop: Shop) -> tuple[str, str]:
     return shop.shopimind.base_url, f"waits: {shop.key}" if token is None else token.get_secret_value()
 
 
-def _with_share(shop: Shop, of_installation: int, of_till: int) -> Shop:
+def _with_shares(shop: Shop, requests: list[int], calls: list[int]) -> Shop:
     account, pos = shop.shopimind, shop.pos
-    account = account.model_copy(update={"requests_in_flight": max(1, account.requests_in_flight // of_installation)})
+    account = account.model_copy(update={"requests_in_flight": _share(requests)})
     if isinstance(pos, HiboutikAccount):
-        pos = pos.model_copy(update={"calls_in_flight": max(1, pos.calls_in_flight // of_till)})
+        pos = pos.model_copy(update={"calls_in_flight": _share(calls)})
     return shop.model_copy(update={"shopimind": account, "pos": pos})
+
+
+def _share(ceilings: list[int]) -> int:
+    return max(1, min(ceilings) // len(ceilings))
 
 
 def with_present_token(shop: Shop, db: Database, sealer: Sealer) -> Shop:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -107,17 +107,20 @@ def create_app(receiver: Receiver) -> Starlette:
     return app
 
 
-def answer(body: Any, status: int = 200) -> Response:
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Response(orjson.dumps(body), status, media_type="application/json", headers={"Cache-Control": "no-store"})
+    sent = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(orjson.dumps(body), status, media_type="application/json", headers=sent)
 
 
 def _route(method: str, path: str, handler: Callable[[Request, Receiver], Awaitable[Response]]) -> Route:
     async def endpoint(request: Request) -> Response:
         try:
             return await handler(request, request.app.state.receiver)
-        except (Refused, Unread) as refused:
+        except Refused as refused:
             return answer({"success": False, "error": refused.error}, refused.status)
+        except Unread as unread:
+            return answer({"success": False, "error": unread.error}, unread.status, unread.headers)
         except ClientDisconnect:
             return answer({"success": False, "error": "disconnected"}, 400)  # nobody reads it
         except StateError as error:

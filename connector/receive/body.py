@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.requests import Request
 
@@ -10,11 +11,11 @@ PATIENCE = 10.0  # seconds for a whole body: whoever sends one by drops holds a 
 
 
 class Unread(Exception):
-    """The body was not read to its end. `status` is the answer's: 413 or 408."""
+    """The body was not read to its end. `status` is the answer's, 413 or 408, and `headers` go with it."""
 
-    def __init__(self, status: int, error: str) -> None:
+    def __init__(self, status: int, error: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(error)
-        self.status, self.error = status, error
+        self.status, self.error, self.headers = status, error, headers
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -30,5 +31,6 @@ async def read_body(request: Request, limit: int) -> bytes:
                 if len(body) > limit:
                     raise Unread(413, "body_too_large")
     except TimeoutError:
-        raise Unread(408, "body_too_slow") from None
+        # else uvicorn goes on taking what drops, for as long as it does
+        raise Unread(408, "body_too_slow", {"Connection": "close"}) from None
     return bytes(body)

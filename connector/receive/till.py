@@ -69,7 +69,7 @@ def till_routes(find_shop: Callable[[str], Shop | None], state: State, unbelieve
             log.warning(
                 "shop %s: nothing was kept of what its till pushed: %s; the next poll finds it.", key, why.error
             )
-            return JSONResponse({"error": why.error}, why.status)
+            return JSONResponse({"error": why.error}, why.status, why.headers)
         except ClientDisconnect:
             return JSONResponse({"error": "disconnected"}, 400)  # nobody reads it
         except StateError as error:

@@ -54,7 +54,9 @@ class Served:
     def answer_after(self, seconds: float) -> None:
         """Makes both servers wait so long before each answer."""
         for url in (self.sandbox.till_url, self.sandbox.crm_url):
-            httpx.post(f"{url}/_sandbox/faults", json=FaultPlan(latency=seconds).to_json()).raise_for_status()
+            httpx.post(
+                f"{url}/_sandbox/faults", json=FaultPlan(latency=seconds).to_json(), trust_env=False
+            ).raise_for_status()
 
     def sync(self, first: date | None = None, last: date | None = None) -> Synced:
         """Syncs these closing days, or what is due. Raises `RuntimeError` unless everything was delivered."""

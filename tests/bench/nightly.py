@@ -19,7 +19,7 @@ DAYS = 4  # of sales: the look-back, today, and one that is complete
 def measure(shops: int) -> Iterator[dict[str, Any]]:
     """One row per latency: a `connector sync` with nothing to do, over all shops, of one small store each.
 
-    `least` is the time that the answers alone take, one after the other in each shop, `SIDE_BY_SIDE` shops at once.
+    `answers` is the time that they alone take, one after the other in each shop, `SIDE_BY_SIDE` shops at once.
     """
     begin = date.today() - timedelta(days=DAYS - 1)
     books = GeneratedBooks(days=DAYS, per_day=40, customers=300, products=200, begin=begin)
@@ -40,7 +40,7 @@ def _night(served: Served, latency: float, shops: int) -> dict[str, Any]:
         "latency": latency,
         "shops": shops,
         "seconds": night.seconds,
-        "least": sum(calls) * latency / min(shops, SIDE_BY_SIDE),
+        "answers": sum(calls) * latency / min(shops, SIDE_BY_SIDE),
         "cpu": night.cpu,
         "calls": sum(calls) / shops,
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from connector.shops import sharing
+
 OTHER = {
     "key": "other",
     "label": "Other",
@@ -77,3 +79,37 @@ def test_shops_whose_tokens_are_missing_are_not_taken_for_neighbours(told):
         {"key": "other", "shopimind__access_token": "${ONE}"},
     )
     assert set(mistakes) == {"shops[0].shopimind.access_token", "shops[1].shopimind.access_token"}
+
+
+@pytest.mark.parametrize(
+    ("own", "shares"),
+    [
+        ((8, 8), [4, 4]),
+        ((8, 8, 8), [2, 2, 2]),
+        ((8, 2), [1, 1]),  # whoever knows that it takes no more than two
+        ((8,) * 9, [1] * 9),
+    ],
+)
+def test_shops_of_one_token_divide_the_lowest_ceiling_that_one_of_them_has(load, own, shares):
+    shops = [
+        {
+            "key": f"shop-{n}",
+            "label": f"Shop {n}",
+            "identifiers__prefix": f"s{n}_",
+            "identifiers__offset": n * 100_000_000,
+        }
+        | {"shopimind__requests_in_flight": most, "pos__account": f"account-{n}"}
+        for n, most in enumerate(own)
+    ]
+    shared = sharing(load(*shops))
+    assert [shop.shopimind.requests_in_flight for shop in shared] == shares
+    assert {shop.pos.calls_in_flight for shop in shared} == {5}
+
+
+def test_shops_of_one_account_divide_the_lowest_ceiling_that_one_of_them_has(load):
+    tokens = (
+        {"shopimind__access_token": f"int_{n}", "key": f"shop-{n}", "pos__calls_in_flight": 5 - 3 * n} for n in range(2)
+    )
+    shared = sharing(load(*tokens))
+    assert [shop.pos.calls_in_flight for shop in shared] == [1, 1]
+    assert {shop.shopimind.requests_in_flight for shop in shared} == {8}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -50,6 +51,13 @@ def signed(body: bytes, secret: str = SECRET, at: float | str | None = None) -> 
     stamp = at if isinstance(at, str) else str(int(time.time() if at is None else at))
     digest = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     return {"X-Shopimind-Timestamp": stamp, "X-Shopimind-Signature": digest}
+
+
+def answer_to_a_drop(url: str, path: str) -> bytes:
+    """All that a server says to the first byte of a body that was to be longer, until it closes the connection."""
+    with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0), timeout=3) as sender:
+        sender.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx".encode())
+        return b"".join(iter(lambda: sender.recv(4096), b""))
 
 
 class Service:

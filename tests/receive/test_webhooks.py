@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -17,7 +16,7 @@ from connector.receive.lifecycle import Lifecycle
 from connector.receive.rate import RateLimit
 from connector.state.errors import StateError
 from tests.receive.conftest import MakeService
-from tests.receive.service import CONFIGS, TOKEN, Service, signed
+from tests.receive.service import CONFIGS, TOKEN, Service, answer_to_a_drop, signed
 
 OK = (200, {"success": True})
 
@@ -202,16 +201,13 @@ def test_whoever_is_not_believed_too_often_is_told_so_and_keeps_no_signed_webhoo
     assert said(service.tell("installed", access_token=TOKEN)) == OK  # of the same address, as behind a proxy
 
 
-def drops() -> Iterator[bytes]:
-    for _ in range(100):
-        yield b"x"
-        time.sleep(0.05)
-
-
-def test_a_body_that_comes_by_drops_is_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_comes_by_drops_is_not_waited_for_and_holds_no_connection(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("connector.receive.body.PATIENCE", 0.3)
-    answer = httpx.post(service.url + "/webhook/receive", content=drops())
-    assert said(answer) == (408, {"success": False, "error": "body_too_slow"})
+    told = answer_to_a_drop(service.url, "/webhook/receive")
+    assert told.startswith(b"HTTP/1.1 408 ")
+    assert told.endswith(b'{"success":false,"error":"body_too_slow"}')
 
 
 def test_an_installation_that_calls_too_often_is_told_so_alone(service: Service) -> None:

@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 
 from connector.reconciliation_source import DayRead
-from tests.reconcile.conftest import reconcile
+from tests.reconcile.conftest import A_MOMENT_AGO, reconcile
 from tests.sync.conftest import MakeWorld
 from tests.sync.world import PRODUCTS, REUNION, World, day, line, sale, till_account
+
+NAMELESS = {"product_id": 14, "product_model": "", "product_price": "1.00", "product_vat": 1}  # refused
 
 
 def test_after_a_sync_everything_agrees_and_every_sale_is_accounted_for(in_order: World) -> None:
@@ -83,8 +85,7 @@ def test_refused_sales_and_other_currencies_add_up_too(make_synced: Callable[...
         sale(503, day(3), store=5),
         sale(504, day(3), line(12, 1, "20.00"), store=5, currency="EUR"),
     ]
-    products = [*PRODUCTS, {"product_id": 14, "product_model": "", "product_price": "1.00", "product_vat": 1}]
-    found = reconcile(make_synced([till_account(sales=sales, products=products)], expected=3))
+    found = reconcile(make_synced([till_account(sales=sales, products=[*PRODUCTS, NAMELESS])], expected=3))
     assert found.line("products")["read"] == {"records": 4, "skipped": {}, "refused": 1, "built": 0}  # it has no name
     assert found.outcome == (0, "agrees")
     assert found.named == {}
@@ -92,6 +93,15 @@ def test_refused_sales_and_other_currencies_add_up_too(make_synced: Callable[...
     assert found.line("orders", 1, day(3))["read"] == refused
     assert found.line("orders", 5, day(3))["till"] == {"records": 2, "amount": "26.00", "agrees": True}
     assert found.line("orders", 5, day(3))["shopimind"] == {"records": 2, "amount": "26.00"}
+
+
+def test_a_refused_product_that_vanished_is_neither_read_nor_refused(make_synced: Callable[..., World]) -> None:
+    world = make_synced([till_account(products=[*PRODUCTS, NAMELESS])], expected=3)
+    world.till().delete("products", NAMELESS["product_id"])
+    world.sync("--only", "products", ago_days=A_MOMENT_AGO)
+    found = reconcile(world, "--only", "products")
+    assert found.line("products")["read"] == {"records": 3, "skipped": {}, "refused": 0, "built": 0}
+    assert found.line("products")["to_send"]["records"] == 3
 
 
 def test_the_miscellaneous_product_is_told_beside_those_that_were_read(make_synced: Callable[..., World]) -> None:

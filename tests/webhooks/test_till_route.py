@@ -20,7 +20,7 @@ from connector.state.sealing import Sealer
 from connector.state.till_inbox import TillInbox
 from connector.webhooks import webhook_path
 from tests.receive.conftest import MakeService
-from tests.receive.service import Service
+from tests.receive.service import Service, answer_to_a_drop
 from tests.webhooks.conftest import SECRET, Pushing
 
 SALE = encoded({"sale_id": 7, "customer_id": 101, "comments": "Inès Morvane", "line_items": []})
@@ -80,15 +80,12 @@ def test_a_body_over_the_limit_is_not_kept(unsynced: Pushing) -> None:
     assert unsynced.waiting() == []
 
 
-def test_a_body_that_comes_by_drops_is_not_waited_for(unsynced: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_comes_by_drops_is_not_waited_for_and_holds_no_connection(
+    unsynced: Pushing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("connector.receive.body.PATIENCE", 0.3)
-
-    def drops() -> Iterator[bytes]:
-        for place in range(len(SALE)):
-            yield SALE[place : place + 1]
-            time.sleep(0.05)
-
-    assert httpx.post(unsynced.receiver.url + webhook_path("alpha", SECRET), content=drops()).status_code == 408
+    told = answer_to_a_drop(unsynced.receiver.url, webhook_path("alpha", SECRET))
+    assert told.startswith(b"HTTP/1.1 408 ")
     assert unsynced.waiting() == []
 
 
