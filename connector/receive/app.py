@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from connector.config import Configuration, Shop
 from connector.receive import health, signature, till_answers
-from connector.receive.body import Unread, read_body
+from connector.receive.body import CLOSES, Unread, check_length, read_body
 from connector.receive.budget import BUDGET, within_budget
 from connector.receive.lifecycle import SHOWN, Lifecycle, Unprocessable, Webhook
 from connector.receive.purge import Purger
@@ -38,9 +38,9 @@ WEBHOOK_LIMIT, QUESTION_LIMIT = 1024 * 1024, 64 * 1024  # bytes of a body
 class Refused(Exception):
     """The request is answered with this status and `{"success": false, "error": ...}`."""
 
-    def __init__(self, status: int, error: str) -> None:
+    def __init__(self, status: int, error: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(error)
-        self.status, self.error = status, error
+        self.status, self.error, self.headers = status, error, headers
 
 
 @dataclass
@@ -117,10 +117,8 @@ def _route(method: str, path: str, handler: Callable[[Request, Receiver], Awaita
     async def endpoint(request: Request) -> Response:
         try:
             return await handler(request, request.app.state.receiver)
-        except Refused as refused:
-            return answer({"success": False, "error": refused.error}, refused.status)
-        except Unread as unread:
-            return answer({"success": False, "error": unread.error}, unread.status, unread.headers)
+        except (Refused, Unread) as why:
+            return answer({"success": False, "error": why.error}, why.status, why.headers)
         except ClientDisconnect:
             return answer({"success": False, "error": "disconnected"}, 400)  # nobody reads it
         except StateError as error:
@@ -139,15 +137,17 @@ def _route(method: str, path: str, handler: Callable[[Request, Receiver], Awaita
 async def _believed(request: Request, receiver: Receiver, limit: int) -> Webhook:
     """The signed JSON object of a request. Raises `Unread`, or `Refused`: 401, 429, or 400 when it is no JSON object."""
     address = request.client.host if request.client else "unknown"
-    body = await read_body(request, limit)
+    check_length(request, limit)
     try:
+        signature.check_headers(request.headers)  # most forgeries end here, unread
+        body = await read_body(request, limit)
         timestamp = signature.verify(request.headers, body, receiver.secrets)
     except signature.Unsigned as unsigned:
         # Only now: behind a proxy all may share an address, and nobody's forgeries may keep ShopiMind's own webhooks out.
         if not receiver.unbelieved.take(address):
-            raise Refused(429, "rate_limited") from None
+            raise Refused(429, "rate_limited", CLOSES) from None
         log.warning("%s from %s: not believed (%s)", request.url.path, address, unsigned.reason)
-        raise Refused(401, "unauthorized") from None
+        raise Refused(401, "unauthorized", CLOSES) from None
     try:
         value = orjson.loads(body)
     except ValueError:

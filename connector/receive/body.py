@@ -9,6 +9,8 @@ from starlette.requests import Request
 
 PATIENCE = 10.0  # seconds for a whole body: whoever sends one by drops holds a connection, and nothing else, that long
 
+CLOSES = {"Connection": "close"}  # the header with which an answer ends a connection
+
 
 class Unread(Exception):
     """The body was not read to its end. `status` is the answer's, 413 or 408, and `headers` go with it."""
@@ -18,11 +20,16 @@ class Unread(Exception):
         self.status, self.error, self.headers = status, error, headers
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body of at most `limit` bytes. Raises `Unread` as soon as it is known to be longer, or after `PATIENCE`."""
+def check_length(request: Request, limit: int) -> None:
+    """Raises `Unread` when the request says itself that its body has more than `limit` bytes."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise Unread(413, "body_too_large")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body of at most `limit` bytes. Raises `Unread` as soon as it is known to be longer, or after `PATIENCE`."""
+    check_length(request, limit)
     body = bytearray()
     try:
         async with asyncio.timeout(PATIENCE):
@@ -32,5 +39,5 @@ async def read_body(request: Request, limit: int) -> bytes:
                     raise Unread(413, "body_too_large")
     except TimeoutError:
         # else uvicorn goes on taking what drops, for as long as it does
-        raise Unread(408, "body_too_slow", {"Connection": "close"}) from None
+        raise Unread(408, "body_too_slow", CLOSES) from None
     return bytes(body)

@@ -29,6 +29,21 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
+def check_headers(
+    headers: Mapping[str, str], *, tolerance: int = TOLERANCE, clock: Callable[[], float] = time.time
+) -> None:
+    """What can be told before the body is read. Raises `Unsigned` when no body could make these headers right."""
+    timestamp, signature = headers.get(TIMESTAMP_HEADER, ""), headers.get(SIGNATURE_HEADER, "")
+    if not timestamp and not signature:
+        raise Unsigned("missing_signature_headers")
+    if not signature:
+        raise Unsigned("missing_signature")
+    if not _DIGITS.fullmatch(timestamp):
+        raise Unsigned("invalid_timestamp")
+    if not -min(FUTURE, tolerance) <= clock() - int(timestamp) <= tolerance:
+        raise Unsigned("timestamp_out_of_tolerance")
+
+
 def verify(
     headers: Mapping[str, str],
     body: bytes,
@@ -40,16 +55,8 @@ def verify(
     """The time stamp (epoch seconds) of a webhook that one of the secrets signed. Raises `Unsigned`."""
     if not secrets:
         raise Unsigned("no_secret_configured")
-    timestamp, signature = headers.get(TIMESTAMP_HEADER, ""), headers.get(SIGNATURE_HEADER, "")
-    if not timestamp and not signature:
-        raise Unsigned("missing_signature_headers")
-    if not signature:
-        raise Unsigned("missing_signature")
-    if not _DIGITS.fullmatch(timestamp):
-        raise Unsigned("invalid_timestamp")
-    if not -min(FUTURE, tolerance) <= clock() - int(timestamp) <= tolerance:
-        raise Unsigned("timestamp_out_of_tolerance")
-    given = signature.lower()
+    check_headers(headers, tolerance=tolerance, clock=clock)
+    timestamp, given = headers[TIMESTAMP_HEADER], headers[SIGNATURE_HEADER].lower()
     # every secret is tried whichever matches, and each comparison takes the same time wherever it differs
     matches = [hmac.compare_digest(sign(secret, timestamp, body).encode(), given.encode()) for secret in secrets]
     if not _DIGEST.fullmatch(given) or not any(matches):

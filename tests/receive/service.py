@@ -53,10 +53,12 @@ def signed(body: bytes, secret: str = SECRET, at: float | str | None = None) -> 
     return {"X-Shopimind-Timestamp": stamp, "X-Shopimind-Signature": digest}
 
 
-def answer_to_a_drop(url: str, path: str) -> bytes:
+def answer_to_a_drop(url: str, path: str, headers: Mapping[str, str] | None = None) -> bytes:
     """All that a server says to the first byte of a body that was to be longer, until it closes the connection."""
     with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0), timeout=3) as sender:
-        sender.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx".encode())
+        lines = {"Host": "localhost", "Content-Length": "1000", **(headers or {})}
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        sender.sendall(f"POST {path} HTTP/1.1\r\n{head}\r\nx".encode())
         return b"".join(iter(lambda: sender.recv(4096), b""))
 
 

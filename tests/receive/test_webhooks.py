@@ -189,7 +189,7 @@ def test_a_body_over_the_limit_is_refused_declared_or_not(service: Service, path
     def pieces():  # type: ignore[no-untyped-def]
         yield from (b"x" * 4096 for _ in range(limit // 4096 + 1))
 
-    assert httpx.post(service.url + path, content=pieces()).status_code == 413
+    assert httpx.post(service.url + path, content=pieces(), headers=signed(long)).status_code == 413
     fits = b" " * (limit - 2) + b"{}"
     assert service.post(path, fits, signed(fits)).status_code == 200
 
@@ -205,9 +205,14 @@ def test_a_body_that_comes_by_drops_is_not_waited_for_and_holds_no_connection(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connector.receive.body.PATIENCE", 0.3)
-    told = answer_to_a_drop(service.url, "/webhook/receive")
+    told = answer_to_a_drop(service.url, "/webhook/receive", signed(b"x" * 1000))
     assert told.startswith(b"HTTP/1.1 408 ")
     assert told.endswith(b'{"success":false,"error":"body_too_slow"}')
+
+
+def test_what_no_body_could_make_right_is_answered_before_any_body_came(service: Service) -> None:
+    told = answer_to_a_drop(service.url, "/webhook/receive")
+    assert told.startswith(b"HTTP/1.1 401 ")
 
 
 def test_an_installation_that_calls_too_often_is_told_so_alone(service: Service) -> None:
