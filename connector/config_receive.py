@@ -61,6 +61,7 @@ class InstalledPos(Strict):
     # Never out of the configuration: whoever fills that in could have us call any host
     base_url: Annotated[str, AfterValidator(_check_template)] = "https://{account}.hiboutik.com/api"
     monthly_calls: Annotated[WholeNumber, Field(gt=0)] = 10_000
+    calls_in_flight: Annotated[WholeNumber, Field(gt=0, le=5)] = 5
     # every shop gets a secret of its own; None: no till can push
     webhook_secret: Literal["generate"] | None = None
     erase_deleted: Annotated[Flag, AfterValidator(check_erase_deleted)] = False

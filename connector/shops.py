@@ -118,7 +118,7 @@ class ShopOfInstallation(Shop):
 
 def installed_shop(installation: WebhookInstallation, template: InstalledShops) -> ShopOfInstallation:
     """The shop of an activated installation, validated as one of the file. Raises `ConfigsMistake`."""
-    pos: dict[str, Any] = {"system": template.pos.system, "monthly_calls": template.pos.monthly_calls}
+    pos: dict[str, Any] = {key: getattr(template.pos, key) for key in ("system", "monthly_calls", "calls_in_flight")}
     for key, theirs in template.pos.configs.model_dump(exclude_none=True).items():
         value = installation.configs.get(theirs)
         if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).strip():

@@ -71,6 +71,14 @@ def test_installed_activated_synced_deactivated_activated_again_and_nothing_is_m
     assert len(world.sources()) == 4  # the parent and three stores
 
 
+def test_an_installed_shop_has_the_limits_of_the_section(start: Start) -> None:
+    both = start(pos={"monthly_calls": 700, "calls_in_flight": 3})
+    both.step("install", configs=CONFIGS)
+    both.step("activate", configs=CONFIGS)
+    (shop,) = known_shops(both.world.shops_file)
+    assert (shop.pos.monthly_calls, shop.pos.calls_in_flight) == (700, 3)  # type: ignore[union-attr]
+
+
 def test_a_shop_of_the_file_waits_for_its_installation_and_takes_the_token_from_the_webhook(start: Start) -> None:
     def listed(world: World) -> list[dict[str, Any]]:
         (shop,) = yaml.safe_load(world.shops_file.read_text())["shops"]

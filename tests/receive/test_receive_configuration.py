@@ -69,6 +69,11 @@ def test_secrets_come_from_variables(tmp_path) -> None:  # type: ignore[no-untyp
             "receive.installed_shops.pos.erase_deleted",
             "needs webhook_secret",
         ),
+        (
+            installed(pos=GOOD["installed_shops"]["pos"] | {"calls_in_flight": 6}),
+            "receive.installed_shops.pos.calls_in_flight",
+            "at most 5",
+        ),
         (installed(labels="x"), "receive.installed_shops.labels", "unknown key"),
         (installed(rules={"returns": "maybe"}), "receive.installed_shops.rules.returns", "one of"),
         (installed(rules={"consent": {}}), "receive.installed_shops.rules.consent", "exactly one"),
