@@ -71,7 +71,7 @@ class Deliverer:
         self._db, self._ledger, self._refused = db, ledger, refused
         self._run_id, self._full, self._in_flight, self._clock = run_id, full, in_flight, clock
         self._lease = lease
-        self._awaited = Awaited(self.undelivered)
+        self.awaited = Awaited(self.undelivered)
 
     def deliver(
         self,
@@ -93,7 +93,7 @@ class Deliverer:
         """
         with self._db.begin():  # raises where nothing can be noted: then nothing is sent either
             pass
-        result = Delivery(inactive=inactive, failed=self._awaited.begin(entity))
+        result = Delivery(inactive=inactive, failed=self.awaited.begin(entity))
         run = _EntityRun(self, entity, resource, result, closed)
         for turn in in_turns(entity, tables, run.undelivered):
             run.send(_Part(chunk) for chunk in in_requests(entity, run.to_send(turn, sources, progress)))
@@ -136,10 +136,6 @@ class Deliverer:
         """Those of the records that ShopiMind never accepted, without those that are refused."""
         accepted = self._ledger.delivered_ids(entity.name, external_ids)
         return set(external_ids) - accepted - self._refused.lookup(entity.name, external_ids).keys()
-
-    def awaits_another(self, entity: Entity, record: Record) -> bool:
-        """Whether a record that ShopiMind rejected names one that it has not had yet."""
-        return self._awaited.by(entity, record.payload)
 
     def customers_sent(self, external_ids: list[str]) -> set[str]:
         """Those of the customers who were delivered in this run."""
@@ -326,9 +322,8 @@ class _EntityRun:
         """Rejected records that the next run may find taken, and what they wait for."""
         early = dict.fromkeys(self._too_early(chunk, rejected), CUSTOMER_NOT_VISIBLE)
         others = (index for index in rejected if index not in early)
-        return early | {
-            index: AWAITS_ANOTHER for index in others if self.deliverer.awaits_another(self.entity, chunk[index])
-        }
+        awaited = self.deliverer.awaited
+        return early | {index: AWAITS_ANOTHER for index in others if awaited.by(self.entity, chunk[index].payload)}
 
     def _too_early(self, chunk: list[Record], rejected: Mapping[int, Rejection]) -> set[int]:
         """Custom data rejected for a customer whom this run sent: ShopiMind stores later than it accepts."""

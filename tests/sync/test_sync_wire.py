@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from connector.sandbox.fault_plan import Fault, FaultPlan, status_fault
 from connector.sandbox.serve import Server
 from tests.sync.conftest import MakeWorld
@@ -71,30 +73,16 @@ def test_no_request_is_too_large_and_never_too_many_are_in_flight(make_world: Ma
     assert len(world.held("orders")) == 540
 
 
-def test_shops_of_one_token_divide_the_requests_in_flight(make_world: MakeWorld) -> None:
+@pytest.mark.parametrize(("shared", "requests", "calls"), [("shopimind", 4, 5), ("pos", 8, 2)])
+def test_shops_of_one_token_or_one_till_have_their_share_in_flight_also_alone(
+    make_world: MakeWorld, shared: str, requests: int, calls: int
+) -> None:
     world = crowded(make_world, "alpha", "beta")
-
-    def share(shops: list[dict[str, Any]]) -> None:
-        shops[1]["shopimind"] = shops[0]["shopimind"]
-
-    world.configure(share)
-    crm = Crowd(world.sandbox.crm_server, 0.1)
-    assert world.sync().code == 0
-    assert 4 < crm.most <= 8
-    assert len(world.held("orders", "alpha")) == 2 * 540
-
-
-def test_shops_of_one_account_divide_the_calls_in_flight(make_world: MakeWorld) -> None:
-    world = crowded(make_world, "alpha", "beta")
-
-    def share(shops: list[dict[str, Any]]) -> None:
-        shops[1]["pos"] = shops[0]["pos"]
-
-    world.configure(share)
-    till = Crowd(world.sandbox.till_server, 0.1)
-    assert world.sync().code == 0
-    assert 2 < till.most <= 4
-    assert len(world.held("orders", "alpha")) == len(world.held("orders", "beta")) == 540
+    world.configure(lambda shops: shops[1].update({shared: shops[0][shared]}))
+    crm, till = Crowd(world.sandbox.crm_server, 0.1), Crowd(world.sandbox.till_server, 0.05)
+    assert world.sync("--shop", "alpha").code == 0
+    assert requests / 2 < crm.most <= requests
+    assert calls / 2 < till.most <= calls
 
 
 def test_fewer_may_be_in_flight_where_the_configuration_says_so(make_world: MakeWorld) -> None:
