@@ -1,28 +1,35 @@
-"""Dagster's SQLite event log with connections that stay open: the same files, a third of a small run's time.
+"""Dagster's SQLite event log with connections that stay open and events written together: the same files, a fraction of the time.
 
 Dagster opens and closes a database file several times per event, and each closing writes the whole journal back. A sync of an
-unchanged day is a few hundred events, so that was most of its time (docs/performance.md). A write waits for the disk only now
-and then: runs side by side write to one of the files, one after another, and what a power failure takes away is an account
-of what was done, not what was done. Used by the command line only; the web server and the daemon keep Dagster's own class
-over the same files.
+unchanged day is a few hundred events, so that was most of its time (docs/performance.md). What the steps of a run say waits for
+a second at most, and is written together before anything is read. A write waits for the disk only now and then: runs side by
+side write to one of the files, one after another, and what a power failure takes away is an account of what was done, not what
+was done. Used by the command line only; the web server and the daemon keep Dagster's own class over the same files.
 """
 
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
-from dagster._core.events import ASSET_CHECK_EVENTS
+from dagster._core.definitions.asset_key import AssetKey
+from dagster._core.event_api import EventLogRecord
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from assets.event_log_batch import write
 
 _BUSY_SECONDS = 60
+_WAITS_SECONDS = 1.0  # for more that is written together: so late is what somebody sees who watches
+_MOST_WAITING = 500
 
 
 class OpenSqliteEventLog(SqliteEventLogStorage):
@@ -37,6 +44,9 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
         self._engines_lock = threading.RLock()
         self._borrowed: dict[str, Connection] = {}
         self._there: set[tuple[str, str]] = set()
+        self._waiting: list[EventLogEntry] = []
+        self._writer: threading.Timer | None = None
+        self._materialized: dict[AssetKey, EventLogRecord] = {}
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -45,17 +55,61 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
         return cls(inst_data=inst_data, **config_value)
 
     def store_event(self, event: EventLogEntry) -> None:
-        """What a check's event changes in the file of all runs is one transaction, as it is of an asset's."""
-        if event.dagster_event_type in ASSET_CHECK_EVENTS:
-            self.store_event_batch([event])
-        else:
-            super().store_event(event)
+        """What a step says waits for more of it; what becomes of the run is written at once, after what waited."""
+        with self._engines_lock:
+            if not self._may_wait(event):
+                self.store_event_batch([event])
+                return
+            self._waiting.append(event)
+            if len(self._waiting) >= _MOST_WAITING:
+                self.write_waiting()
+            elif self._writer is None:
+                self._writer = threading.Timer(_WAITS_SECONDS, self._write_late)
+                self._writer.daemon = True
+                self._writer.start()
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """All of them or none; Dagster writes them one by one then."""
-        with self._engines_lock, self.index_connection(), self.run_connection(events[0].run_id):
-            for each in events:
-                super().store_event(each)
+        with self._engines_lock, self.index_connection() as of_all:
+            for run_id, of_one in groupby(events, key=lambda event: event.run_id):
+                with self.run_connection(run_id) as of_run:
+                    self._materialized.update(write(self, list(of_one), of_run, of_all))
+
+    @staticmethod
+    def _may_wait(event: EventLogEntry) -> bool:
+        told = event.dagster_event
+        return bool(event.run_id) and (told is None or not told.is_job_event)
+
+    def write_waiting(self) -> None:
+        """Writes what waits. What cannot be written goes on waiting, and whoever asked is told."""
+        with self._engines_lock:
+            if self._writer is not None:
+                self._writer.cancel()
+                self._writer = None
+            if self._waiting:
+                writing, self._waiting = self._waiting, []
+                try:
+                    self.store_event_batch(writing)
+                except BaseException:
+                    self._waiting = [*writing, *self._waiting]
+                    raise
+
+    def _write_late(self) -> None:
+        with suppress(DBAPIError):  # told to whoever writes or reads next
+            self.write_waiting()
+
+    def _get_latest_materialization_records(self, raw_asset_rows: Any) -> Mapping[AssetKey, EventLogRecord | None]:
+        """Before each step Dagster asks for those it depends on: those of this run need not be read again."""
+        known: dict[AssetKey, EventLogRecord | None] = {}
+        others = []
+        for row in raw_asset_rows:
+            key = AssetKey.from_db_string(row["asset_key"])
+            record = self._materialized.get(key) if key else None
+            if key is None or record is None or row["last_run_id"] != record.run_id or row["asset_details"]:
+                others.append(row)
+            else:
+                known[key] = record
+        return {**known, **super()._get_latest_materialization_records(others)} if others else known
 
     def has_table(self, table_name: str) -> bool:
         return self._is_there("table", table_name, lambda: SqliteEventLogStorage.has_table(self, table_name))
@@ -81,6 +135,8 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
             if shard in self._borrowed:
                 yield self._borrowed[shard]
                 return
+            if not self._borrowed:
+                self.write_waiting()
             with self._engine(shard).connect() as connection, connection.begin():
                 self._borrowed[shard] = connection
                 try:
@@ -108,10 +164,13 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
     def dispose(self) -> None:
         """Closes the files."""
         with self._engines_lock:
-            for engine in self._engines.values():
-                engine.dispose()
-            self._engines.clear()
-        super().dispose()
+            try:
+                self.write_waiting()
+            finally:
+                for engine in self._engines.values():
+                    engine.dispose()
+                self._engines.clear()
+                super().dispose()
 
 
 def _write_without_waiting(connection: Any, _record: Any) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -24,6 +27,17 @@ from assets.instance import dagster_home, open_instance
 ROOT = Path(__file__).parents[2]
 KEY = dg.AssetKey(["alpha", "pos_sales"])
 EACH = 12  # materializations of each writer
+DAYS = dg.DailyPartitionsDefinition("2026-03-01", end_date="2026-04-01")
+FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_PROFILE_CHECKS = [dg.AssetCheckSpec(name, asset=dg.AssetKey(["alpha", "profiles"])) for name in ("a", "b")]
+_TAGS = "SELECT * FROM asset_event_tags ORDER BY event_id, key"
+# Ids of runs, times, how long something took, process numbers, addresses, and hashes of what contains them
+_CHANGES = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?|\b\d+(\.\d+)?m?s\b|\b\d{10}\.\d+\b"
+    r"|pid: \d+|\"pid\": \"\d+\"|0x[0-9a-f]+|\b[0-9a-f]{64}\b|\"(duration_ms|start|end|label|log_key)\": [^,}]+"
+)
+
+Row = dict[str, object]
 OURS, STOCK = "ours", "Dagster's"
 both_ways = pytest.mark.parametrize(("writing", "reading"), [(OURS, STOCK), (STOCK, OURS)])
 
@@ -123,6 +137,58 @@ def test_a_run_s_file_that_another_has_begun_is_not_made_anew(place: Path) -> No
         assert stock.all_logs("begun") == []
 
 
+@dg.asset(key=dg.AssetKey(["alpha", "orders"]), partitions_def=DAYS)
+def orders(context) -> dg.MaterializeResult:  # type: ignore[no-untyped-def]
+    context.add_asset_metadata({"orders": 3}, partition_key="2026-03-02")
+    context.log.info("read")
+    return dg.MaterializeResult(tags={"kind": "daily"}, data_version=dg.DataVersion("7"))
+
+
+@dg.asset(key=dg.AssetKey(["alpha", "profiles"]), deps=[sales, orders], check_specs=_PROFILE_CHECKS)
+def profiles() -> dg.MaterializeResult:
+    failed = dg.AssetCheckResult(passed=False, check_name="a", severity=dg.AssetCheckSeverity.WARN)
+    return dg.MaterializeResult(check_results=[failed, dg.AssetCheckResult(passed=True, check_name="b")])
+
+
+@dg.asset(key=dg.AssetKey(["alpha", "fails"]), deps=[profiles])
+def fails() -> None:
+    raise dg.Failure("on purpose", allow_retries=False)
+
+
+def test_what_is_written_together_leaves_the_same_rows_as_dagster_s_own_writing(place: Path) -> None:
+    def written(kind: str) -> dict[str, list[Row]]:
+        shutil.rmtree(place, ignore_errors=True)
+        tags = {FIRST: "2026-03-01", LAST: "2026-03-03"}
+        with instance(kind) as into:
+            for _ in range(2):  # the second finds the assets there
+                run_id = dg.materialize(
+                    [sales, orders, profiles, fails], instance=into, tags=tags, raise_on_error=False
+                ).run_id
+            report(into, 1)
+        history = place / "history" / "runs"
+        return {
+            f"{file}.{table}": rows_of(history / f"{name}.db", table)
+            for file, name in (("all", "index"), ("run", run_id))
+            for table in ("event_logs", "asset_keys", "asset_event_tags", "asset_check_executions")
+        }
+
+    ours, stock = written(OURS), written(STOCK)
+    assert {table: len(rows) for table, rows in ours.items()} == {table: len(rows) for table, rows in stock.items()}
+    assert ours == stock
+    assert all(ours[f"all.{table}"] for table in ("asset_keys", "asset_event_tags", "asset_check_executions"))
+
+
+def rows_of(file: Path, table: str) -> list[Row]:
+    """The rows in their order, without what differs from one run to the next: its id, times, process numbers and folders."""
+    with closing(sqlite3.connect(file)) as connection:
+        cursor = connection.execute(f"SELECT * FROM {table} ORDER BY id" if table != "asset_event_tags" else _TAGS)
+        names = [column[0] for column in cursor.description]
+        return [
+            {name: _CHANGES.sub("*", value) if isinstance(value, str) else value for name, value in row.items()}
+            for row in (dict(zip(names, values, strict=True)) for values in cursor)
+        ]
+
+
 def test_of_a_batch_that_cannot_be_written_nothing_is() -> None:
     with instance(OURS) as ours:
         run_id = dg.materialize([sales], instance=ours).run_id
@@ -130,6 +196,25 @@ def test_of_a_batch_that_cannot_be_written_nothing_is() -> None:
         with pytest.raises(OverflowError):
             ours.event_log_storage.store_event_batch([before[0], before[0]._replace(timestamp=float("inf"))])
         assert ours.all_logs(run_id) == before
+
+
+def test_what_could_not_be_written_is_told_and_written_when_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    with instance(OURS) as ours:
+        run_id = dg.materialize([sales], instance=ours).run_id
+        (said, *_) = [entry for entry in ours.all_logs(run_id) if entry.step_key]
+        with monkeypatch.context() as fault:
+            fault.setattr("assets.event_log.write", full)
+            ours.event_log_storage.store_event(said._replace(user_message="first"))
+            with pytest.raises(sa.exc.OperationalError, match="disk is full"):
+                ours.all_logs(run_id)
+            ours.event_log_storage.store_event(said._replace(user_message="second"))
+        assert [entry.user_message for entry in ours.all_logs(run_id)][-2:] == ["first", "second"]
+        ours.event_log_storage.store_event(said._replace(user_message="third"))
+    with instance(STOCK) as stock:
+        assert [entry.user_message for entry in stock.all_logs(run_id)][-3:] == ["first", "second", "third"]
 
 
 # --- at the same time ----------------------------------------------------------------------------------------------
@@ -149,7 +234,10 @@ def test_a_run_under_way_can_be_watched_in_the_web_server() -> None:
         @dg.op
         def watched(context) -> None:  # type: ignore[no-untyped-def]  # Dagster takes no annotation that is text
             context.log.info("halfway")
-            seen.extend(entry.message for entry in stock.all_logs(context.run_id))
+            until = time.monotonic() + 30  # it is there after a second, while nothing else is said
+            while "halfway" not in seen and time.monotonic() < until:
+                seen[:] = [entry.message for entry in stock.all_logs(context.run_id)]
+                time.sleep(0.05)
 
         @dg.job
         def watched_job() -> None:
