@@ -22,12 +22,12 @@ from dagster._core.event_api import EventLogRecord
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from assets.event_log_batch import write
+from assets.open_files import open_engine
 
-_BUSY_SECONDS = 60
 _WAITS_SECONDS = 1.0  # for more that is written together: so late is what somebody sees who watches
 _MOST_WAITING = 500
 
@@ -148,14 +148,7 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
         engine = self._engines.get(shard)
         if engine is None:
             made = _make(Path(self.path_for_shard(shard)))
-            engine = create_engine(
-                self.conn_string_for_shard(shard),
-                poolclass=QueuePool,
-                pool_size=1,
-                max_overflow=-1,
-                connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
-            )
-            event.listen(engine, "connect", _write_without_waiting)
+            engine = open_engine(self.conn_string_for_shard(shard))
             if not made:
                 self._initdb(engine)
             self._engines[shard] = engine
@@ -171,11 +164,6 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
                     engine.dispose()
                 self._engines.clear()
                 super().dispose()
-
-
-def _write_without_waiting(connection: Any, _record: Any) -> None:
-    """As our own database does: in this journal mode nothing is damaged by it."""
-    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _make(file: Path) -> bool:

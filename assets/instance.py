@@ -9,6 +9,7 @@ from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 
 from assets.event_log import OpenSqliteEventLog
+from assets.run_storage import OpenSqliteRunStorage
 from connector.state.home import home, private_directory
 
 _SETTINGS = """\
@@ -54,7 +55,7 @@ def dagster_home() -> Path:
 
 
 def open_instance() -> dg.DagsterInstance:
-    """The instance at `dagster_home()`. An event log in SQLite files is kept open for as long as the instance is."""
+    """The instance at `dagster_home()`. Records in SQLite files are kept open for as long as the instance is."""
     place = str(dagster_home())
     os.environ["DAGSTER_HOME"] = place
     # Dagster makes the tables of a new instance without looking out for another process that does the same
@@ -63,11 +64,18 @@ def open_instance() -> dg.DagsterInstance:
 
 
 def _opened(place: str) -> dg.DagsterInstance:
-    ref = InstanceRef.from_dir(place)
-    log = InstanceRef.config_defaults(place)["event_log_storage"]
-    if log is not None and ref.event_storage_data == log:  # else somebody's dagster.yaml keeps its events elsewhere
-        kept_open = ConfigurableClassData(OpenSqliteEventLog.__module__, OpenSqliteEventLog.__name__, log.config_yaml)
-        # without `storage_data`, which is all storages in one, each is made by itself
-        ref = ref._replace(event_storage_data=kept_open, storage_data=None)
+    ref, defaults = InstanceRef.from_dir(place), InstanceRef.config_defaults(place)
+    log, runs = defaults["event_log_storage"], defaults["run_storage"]
+    # else somebody's dagster.yaml keeps its records elsewhere
+    if log is not None and runs is not None and (ref.event_storage_data, ref.run_storage_data) == (log, runs):
+        ref = ref._replace(
+            event_storage_data=_of_ours(OpenSqliteEventLog, log),
+            run_storage_data=_of_ours(OpenSqliteRunStorage, runs),
+            storage_data=None,  # which is all storages in one: each is made by itself
+        )
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # what a run plans is written at once
     return dg.DagsterInstance.from_ref(ref)
+
+
+def _of_ours(storage: type, stock: ConfigurableClassData) -> ConfigurableClassData:
+    return ConfigurableClassData(storage.__module__, storage.__name__, stock.config_yaml)

@@ -1,9 +1,9 @@
-"""One shop's sync as one Dagster run in this process: what the command line starts for each shop."""
+"""A shop's sync as one Dagster run in this process: what the command line starts for each shop."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -26,22 +26,41 @@ from connector.window import asked_window
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 
-def launch(request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any]]:
-    """Runs it to its end; the run's id and its report (see `connector.report`)."""
-    state = State.open()
-    try:
-        shop = with_present_token(request.shop, state.db, state.sealer)
-        with _dagsters_records(), open_instance() as instance, runs_over(shop, progress):
-            first, last = asked_window(ShopRun(shop, state, run_id="window"), request.first, request.last)
-            end_orphans(instance, state.db, shop.key)
-            result = _execute(request, shop, state, instance, first, last)
-            run = ShopRun(shop, state, run_id=result.run_id)
-            report = shop_report(run, request.only)
-            if report["message"] is None and not result.success:
-                report["message"] = _first_failure(result)
-            return result.run_id, report
-    finally:
-        state.close()
+class Launcher:
+    """Runs over one shop after the other, with one Dagster instance that is opened for the first and closed with this."""
+
+    def __init__(self) -> None:
+        self._opened = ExitStack()
+        self._instance: dg.DagsterInstance | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def launch(self, request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any]]:
+        """Runs it to its end; the run's id and its report (see `connector.report`)."""
+        state = State.open()
+        try:
+            shop = with_present_token(request.shop, state.db, state.sealer)
+            with _dagsters_records(), runs_over(shop, progress):
+                if self._instance is None:
+                    self._instance = self._opened.enter_context(open_instance())
+                return _launch(request, shop, state, self._instance)
+        finally:
+            state.close()
+
+
+def _launch(request: SyncRequest, shop: Shop, state: State, instance: dg.DagsterInstance) -> tuple[str, dict[str, Any]]:
+    first, last = asked_window(ShopRun(shop, state, run_id="window"), request.first, request.last)
+    end_orphans(instance, state.db, shop.key)
+    result = _execute(request, shop, state, instance, first, last)
+    run = ShopRun(shop, state, run_id=result.run_id)
+    report = shop_report(run, request.only)
+    if report["message"] is None and not result.success:
+        report["message"] = _first_failure(result)
+    return result.run_id, report
 
 
 @contextmanager

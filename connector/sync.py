@@ -1,4 +1,4 @@
-"""`connector sync`: one process and one Dagster run per shop, side by side, and what became of each."""
+"""`connector sync`: a Dagster run per shop, in processes side by side, and what became of each."""
 
 from __future__ import annotations
 
@@ -11,26 +11,35 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
+
+import psutil
 
 from connector.outcome import exit_code
 from connector.state.errors import StateError
 from connector.sync_request import SyncRequest
 
 _TO_END = 5.0  # seconds that a shop's process has to end by itself when the command is stopped
-SIDE_BY_SIDE = 16  # processes of about 200 MB each; a till is waited for most of the time
+SIDE_BY_SIDE = 16  # processes at most, of about 200 MB each; a till is waited for most of the time
+_LOOK_AGAIN = 0.25  # seconds, whether the machine has time for another process
+_BUSY = 85  # per cent of all cores
+_SILENT = 2.0  # seconds without a word from any process
 
 Report = dict[str, Any]
 Watch = Callable[[str, str, int, int | None], None]  # shop, what, how many done, of how many
 
 
 @dataclass
-class _Running:
-    request: SyncRequest
+class _Worker:
+    """A process that syncs one shop after another, and the shop that it is at."""
+
     process: BaseProcess
+    channel: Connection
+    request: SyncRequest
     result: tuple[str, Report] | None = None
     reason: str | None = None  # why there is no result, if the process could tell
 
@@ -47,24 +56,69 @@ def sync(requests: Sequence[SyncRequest], watch: Watch) -> dict[str, Any]:
     A shop whose process dies is failed, and no other notices.
     """
     prepare()
-    waiting = list(requests)
-    running: dict[Connection, _Running] = {}
-    results: dict[str, tuple[str, Report]] = {}
-    context = multiprocessing.get_context("forkserver")
+    workers = _Workers(requests)
     try:
-        while waiting or running:
-            while waiting and len(running) < SIDE_BY_SIDE:
-                request = waiting.pop(0)
-                running.update([_start(context, request)])
-            for channel in wait(list(running)):
-                assert isinstance(channel, Connection)
-                if not _listen(channel, running[channel], watch):
-                    ended = running.pop(channel)
-                    ended.process.join()
-                    results[ended.request.shop.key] = ended.result or _died(ended)
+        results = workers.work(watch)
     finally:
-        _end([each.process for each in running.values()])
+        workers.end()
     return _document(requests, results)
+
+
+class _Workers:
+    """The processes. There is one more whenever the machine has time for it, and each goes on with the next shop."""
+
+    def __init__(self, requests: Sequence[SyncRequest]) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._waiting = iter(requests)
+        self._working: dict[Connection, _Worker] = {}
+        self._heard = self._looked = 0.0
+
+    def work(self, watch: Watch) -> dict[str, tuple[str, Report]]:
+        """By shop, the id of its run and its report."""
+        results: dict[str, tuple[str, Report]] = {}
+        for request in islice(self._waiting, os.cpu_count()):
+            self._start(request)  # returns once everything is imported
+        psutil.cpu_percent()  # each answer is about the time since the one before
+        self._heard = self._looked = time.monotonic()
+        while self._working:
+            for channel in wait(list(self._working), timeout=_LOOK_AGAIN):
+                assert isinstance(channel, Connection)
+                self._heard = time.monotonic()
+                worker = self._working[channel]
+                if not _goes_on(worker, watch):
+                    results[worker.request.shop.key] = worker.result or _died(worker)
+                    self._follow(worker)
+            if len(self._working) < SIDE_BY_SIDE and self._is_time_for_more():
+                for request in islice(self._waiting, 1):
+                    self._start(request)
+        return results
+
+    def end(self) -> None:
+        """Stops those that still work, with a few seconds to note how far they came."""
+        _end([worker.process for worker in self._working.values()])
+
+    def _is_time_for_more(self) -> bool:
+        """Whether the machine mostly waits for answers; or it is busy with something else, and all the shops hang."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_AGAIN:
+            return False
+        self._looked = now
+        return psutil.cpu_percent() < _BUSY or now - self._heard > _SILENT
+
+    def _follow(self, worker: _Worker) -> None:
+        """The next shop, in the same process; in another one if an error ended it."""
+        following = next(self._waiting, None)
+        if not _takes(worker, following):
+            del self._working[worker.channel]
+            if following is not None:
+                self._start(following)
+
+    def _start(self, request: SyncRequest) -> None:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(request, theirs), name=f"sync {request.shop.key}")
+        process.start()
+        theirs.close()
+        self._working[ours] = _Worker(process, ours, request)
 
 
 def _end(processes: Sequence[BaseProcess]) -> None:
@@ -78,47 +132,59 @@ def _end(processes: Sequence[BaseProcess]) -> None:
             process.kill()
 
 
-def _start(context: Any, request: SyncRequest) -> tuple[Connection, _Running]:
-    receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(request, sending), name=f"sync {request.shop.key}")
-    process.start()
-    sending.close()
-    return receiving, _Running(request, process)
-
-
-def _listen(channel: Connection, running: _Running, watch: Watch) -> bool:
-    """Takes one message; False when there will be no more."""
+def _goes_on(worker: _Worker, watch: Watch) -> bool:
+    """Takes one message; False when the shop is through, or there will be no more."""
     try:
-        kind, *content = channel.recv()
+        kind, *content = worker.channel.recv()
     except (EOFError, OSError):  # the latter: it died in the middle of a message
-        channel.close()
+        worker.process.join()
         return False
     if kind == "progress":
-        watch(running.request.shop.key, *content)
+        watch(worker.request.shop.key, *content)
     elif kind == "failed":
-        running.reason = content[0]
+        worker.reason = content[0]
     else:
-        running.result = (content[0], content[1])
-    return True
+        worker.result = (content[0], content[1])
+    return worker.result is None
 
 
-def _child(request: SyncRequest, channel: Connection) -> None:
-    """The process of one shop. It does not outlive the command, and its standard output is not the command's."""
+def _takes(worker: _Worker, following: SyncRequest | None) -> bool:
+    """Whether the process goes on with that shop. If there is none, or it met an error, it ends."""
+    goes_on = worker.result is not None and following is not None
+    with suppress(OSError):  # it is gone already
+        worker.channel.send(following if goes_on else None)
+        if goes_on and following is not None:
+            worker.request, worker.result = following, None
+            return True
+    worker.channel.close()
+    worker.process.join()
+    return False
+
+
+def _work(first: SyncRequest, channel: Connection) -> None:
+    """The process of some shops. It does not outlive the command, and its standard output is not the command's."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the command, which ends us
     os.dup2(2, 1)
-    from assets.launch import launch
+    from assets.launch import Launcher
 
     def tell(*message: Any) -> None:
         with suppress(OSError):  # the command has stopped listening, and is about to end us
             channel.send(message)
 
-    try:
-        tell("report", *launch(request, partial(tell, "progress")))
-    except StateError as error:
-        tell("failed", str(error))
-    except Exception as error:  # a mistake of ours: no traceback, which could show what it was working on
-        tell("failed", f"unexpected {type(error).__name__}: {error}")
+    with Launcher() as launcher, suppress(EOFError, OSError):  # the command is gone, and ends us
+        request: SyncRequest | None = first
+        while request is not None:
+            try:
+                told = launcher.launch(request, partial(tell, "progress"))
+            except StateError as error:
+                tell("failed", str(error))
+                break
+            except Exception as error:  # a mistake of ours: no traceback, which could show what it was working on
+                tell("failed", f"unexpected {type(error).__name__}: {error}")
+                break
+            tell("report", *told)
+            request = channel.recv()
     channel.close()
 
 
@@ -129,14 +195,14 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _died(ended: _Running) -> tuple[str, Report]:
-    shop, how = ended.request.shop.key, ended.process.exitcode
-    message = ended.reason or (
+def _died(worker: _Worker) -> tuple[str, Report]:
+    shop, how = worker.request.shop.key, worker.process.exitcode
+    message = worker.reason or (
         f"the process of shop {shop} ended early ({f'signal {-how}' if how and how < 0 else f'exit code {how}'}). "
         "What was delivered is in the ledger; the next run goes on from there."
     )
     try:
-        return _left_behind(ended.request, message)
+        return _left_behind(worker.request, message)
     except StateError as error:
         told = message if str(error) in message else f"{message} {error}"
         report = {"shop": shop, "status": "failed", "message": told, "entities": []}

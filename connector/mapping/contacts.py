@@ -39,6 +39,7 @@ def _is_valid(address: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=2**14)
 def phone(text: str | None, *countries: str | None) -> str | None:
     """E.164 as the first of `countries` (alpha-2) in which it is a number; else as typed; None when there is none.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assets.launch import launch
+from assets.launch import Launcher
 from connector.sandbox.fault_plan import FaultPlan, status_fault
 from connector.sync_request import SyncRequest
 from tests.assets.conftest import WEEK, World, failure, materialized, metadata
@@ -119,5 +119,6 @@ def test_a_sync_is_over_the_shop_as_the_command_read_it(world: World) -> None:
     """With many shops most of them wait: what is in shops.yaml by then would have to be read by each anew."""
     request = SyncRequest(world.shops[0])
     (world.folder / "shops.yaml").unlink()
-    _, report = launch(request, lambda *told: None)
+    with Launcher() as launcher:
+        _, report = launcher.launch(request, lambda *told: None)
     assert report["status"] == "delivered"

@@ -111,7 +111,7 @@ def _watch(process: subprocess.Popen[bytes]) -> tuple[int, float]:
                     peak = max(peak, _resident(each))
                     times = each.cpu_times()
                     spent[each.pid] = times.user + times.system
-        time.sleep(0.05)
+        time.sleep(0.1)
     return peak, sum(spent.values())
 
 

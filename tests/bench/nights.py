@@ -18,7 +18,7 @@ import dagster as dg
 from assets.builder import sync_job_name
 from assets.definitions import definitions_of
 from assets.instance import open_instance
-from assets.launch import launch
+from assets.launch import Launcher
 from assets.shop import DUE_ONLY, names_for, range_tags
 from connector.config import SHOPS_VARIABLE, load_shops
 from connector.sandbox.accounts import Books, Row, TillAccount
@@ -58,9 +58,9 @@ class Nights:
 
     def sync(self, on: date) -> list[str]:
         """The night's sync; what it asked of the till, e.g. `closed_sales/1/2026/11/23`. Raises `RuntimeError` if it fails."""
-        with self._asked(on) as paths:
+        with self._asked(on) as paths, Launcher() as launcher:
             (shop,) = load_shops(self.shops_file)
-            _, report = launch(SyncRequest(shop), no_progress)
+            _, report = launcher.launch(SyncRequest(shop), no_progress)
         if report["status"] != "delivered":
             raise RuntimeError(f"the sync of {on} ended as {report['status']}: {report['message']}")
         return paths

@@ -112,16 +112,16 @@ def _reconciled(served: Served, last: date) -> str:
 
 def profile() -> Iterator[tuple[str, float]]:
     """The modules of ours in which most time is spent in a month's backfill, with their share, in this process."""
-    from assets.launch import launch
+    from assets.launch import Launcher
     from connector.config import load_shops
     from connector.sync_request import SyncRequest
 
-    with _served() as served:
+    with _served() as served, Launcher() as launcher:
         os.environ["CONNECTOR_HOME"] = str(served.place / "home")
         watched = cProfile.Profile()
         (shop,) = load_shops(served.place / "shops.yaml")
         request = SyncRequest(shop, first=FIRST, last=PROFILED)
-        watched.runcall(launch, request, lambda what, done, total: None)
+        watched.runcall(launcher.launch, request, lambda what, done, total: None)
     stats = pstats.Stats(watched)
     spent: Counter[str] = Counter()
     for (file, _, _), (_, _, own, _, _) in stats.stats.items():  # type: ignore[attr-defined]

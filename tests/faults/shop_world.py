@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from assets.launch import SyncRequest, launch
+from assets.launch import Launcher, SyncRequest
 from connector.config import Shop, load_shops
 from connector.outcome import exit_code
 from connector.sandbox.crm_state import ShopData
@@ -86,7 +86,8 @@ class World:
         """One sync in this process; afterwards the journals hold its requests only."""
         self.forget_requests()
         self.enter()
-        _, report = launch(SyncRequest(self.shop(shop), **request), lambda what, done, total: None)
+        with Launcher() as launcher:
+            _, report = launcher.launch(SyncRequest(self.shop(shop), **request), lambda what, done, total: None)
         self.last = checked(report)
         return self.last
 

@@ -139,6 +139,7 @@ def _process(shop: Shop, variables: dict[str, str], disk: int | None, told: Conn
         resource.setrlimit(resource.RLIMIT_FSIZE, (disk, disk))
     with unhurried_nowhere(lock_seconds=0.3):
         try:
-            told.send(assets.launch.launch(SyncRequest(shop), lambda what, done, total: None)[1])
+            with assets.launch.Launcher() as launcher:
+                told.send(launcher.launch(SyncRequest(shop), lambda what, done, total: None)[1])
         except StateError as error:
             told.send(str(error))

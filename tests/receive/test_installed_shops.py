@@ -11,7 +11,7 @@ import yaml
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
-from assets.launch import launch
+from assets.launch import Launcher
 from connector.sandbox.serve import crm_token
 from connector.shops import known_shops
 from connector.state.installations import Installation
@@ -116,7 +116,9 @@ def test_a_sync_that_had_to_wait_for_its_turn_takes_the_token_of_now(start: Star
     (shop,) = known_shops(both.world.shops_file)
     token_of_before = shop.shopimind.model_copy(update={"access_token": SecretStr("taken-back")})
 
-    _, report = launch(SyncRequest(shop.model_copy(update={"shopimind": token_of_before})), lambda *told: None)
+    request = SyncRequest(shop.model_copy(update={"shopimind": token_of_before}))
+    with Launcher() as launcher:
+        _, report = launcher.launch(request, lambda *told: None)
     assert report["status"] == "delivered", report["message"]
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
+
+import pytest
 
 from connector.sandbox.fault_plan import Fault, FaultPlan
 from tests.sync.conftest import MakeWorld
-from tests.sync.world import World, till_account
+from tests.sync.world import ROOT, World, till_account
 
 FINE = ("one", "two", "three", "four")
 PATIENCE = 100.0  # seconds; the till that hangs is waited for longer: each attempt has 30 of them
@@ -31,3 +37,48 @@ def test_one_shop_that_hangs_and_one_without_calls_delay_no_other(make_world: Ma
         assert world.held("orders", "hangs") == []
     finally:
         sync.kill()  # its processes end with it
+
+
+# A machine with one core, which has time for one process only; that of the shop `dies` is killed in the middle.
+_ONE_CORE = """
+import json, os, re, sys
+from multiprocessing import forkserver
+from pathlib import Path
+import psutil
+from assets.instance import open_instance
+from connector import sync
+from connector.config import load_shops
+from connector.sync_request import SyncRequest
+
+sync.SIDE_BY_SIDE, os.cpu_count = 1, lambda: 1
+
+def watch(shop, what, done, total):
+    if shop == "dies":
+        for process in psutil.Process(forkserver._forkserver._forkserver_pid).children():
+            process.kill()
+
+if __name__ == "__main__":
+    document = sync.sync([SyncRequest(shop) for shop in load_shops(Path(sys.argv[1]))], watch)
+    with open_instance() as instance:
+        logs = {shop: instance.all_logs(run_id) for shop, run_id in document["run_ids"].items()}
+    pids = {shop: re.search("in process .pid: ([0-9]+)", str(log))[1] for shop, log in logs.items()}
+    print(json.dumps([{shop["shop"]: shop["status"] for shop in document["shops"]}, pids]))
+"""
+
+
+@pytest.mark.only_local("its own process")
+def test_a_process_goes_on_with_the_next_shop_and_one_that_dies_takes_only_its_own(make_world: MakeWorld) -> None:
+    names = ("one", "two", "dies", "three", "four")
+    world = make_world([till_account(key, offset=0) for key in names])
+    script = world.folder / "one_core.py"
+    script.write_text(_ONE_CORE, encoding="utf-8")
+    env = os.environ | {"CONNECTOR_HOME": str(world.home), "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, str(script), str(world.shops_file)], env=env, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    found, processes = json.loads(ran.stdout)
+    assert found == dict.fromkeys(names, "delivered") | {"dies": "failed"}
+    assert processes["one"] == processes["two"] == processes["dies"]
+    assert processes["three"] == processes["four"] != processes["dies"]
+    assert all(len(world.held("orders", key)) == 4 for key in names if key != "dies")

@@ -88,7 +88,7 @@ def modules_of_a_sync(home: str) -> list[str]:
 
 def sync_a_little() -> None:
     from assets.instance import open_instance
-    from assets.launch import launch
+    from assets.launch import Launcher
     from connector.config import load_shops
     from connector.sandbox.serve import Sandbox
     from connector.shop_run import State
@@ -101,7 +101,8 @@ def sync_a_little() -> None:
         os.environ["CONNECTOR_HOME"] = folder
         sandbox.write_shops_yaml(Path(folder, "shops.yaml"))
         (shop,) = load_shops(Path(folder, "shops.yaml"))
-        launch(SyncRequest(shop), lambda *told: None)
+        with Launcher() as launcher:
+            launcher.launch(SyncRequest(shop), lambda *told: None)
 
 
 def handle(connection: socket.socket) -> None:
