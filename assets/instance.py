@@ -32,6 +32,9 @@ concurrency:
         limit: 1
   pools:
     default_limit: 1
+run_launcher:
+  module: assets.run_launcher
+  class: OpenFilesRunLauncher
 run_monitoring:
   enabled: true
   poll_interval_seconds: 30
@@ -64,17 +67,21 @@ def open_instance() -> dg.DagsterInstance:
 
 
 def _opened(place: str) -> dg.DagsterInstance:
-    ref, defaults = InstanceRef.from_dir(place), InstanceRef.config_defaults(place)
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # what a run plans is written at once
+    return dg.DagsterInstance.from_ref(with_open_files(InstanceRef.from_dir(place), place))
+
+
+def with_open_files(ref: InstanceRef, place: str) -> InstanceRef:
+    """The same instance, with storages that keep its SQLite files open; as it is where its records are kept elsewhere."""
+    defaults = InstanceRef.config_defaults(place)
     log, runs = defaults["event_log_storage"], defaults["run_storage"]
-    # else somebody's dagster.yaml keeps its records elsewhere
-    if log is not None and runs is not None and (ref.event_storage_data, ref.run_storage_data) == (log, runs):
-        ref = ref._replace(
-            event_storage_data=_of_ours(OpenSqliteEventLog, log),
-            run_storage_data=_of_ours(OpenSqliteRunStorage, runs),
-            storage_data=None,  # which is all storages in one: each is made by itself
-        )
-        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # what a run plans is written at once
-    return dg.DagsterInstance.from_ref(ref)
+    if log is None or runs is None or (ref.event_storage_data, ref.run_storage_data) != (log, runs):
+        return ref
+    return ref._replace(
+        event_storage_data=_of_ours(OpenSqliteEventLog, log),
+        run_storage_data=_of_ours(OpenSqliteRunStorage, runs),
+        storage_data=None,  # which is all storages in one: each is made by itself
+    )
 
 
 def _of_ours(storage: type, stock: ConfigurableClassData) -> ConfigurableClassData:

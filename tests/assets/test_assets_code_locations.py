@@ -19,12 +19,15 @@ import dagster as dg
 import pytest
 import yaml
 from dagster._core.scheduler.instigation import ScheduleInstigatorData
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import ExecuteExternalJobArgs
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
-from assets.instance import open_instance
+from assets.instance import dagster_home
 from assets.resources import OUTCOME_TAG
 from connector.config import SHOPS_VARIABLE
 from connector.sandbox.fault_plan import Fault, FaultPlan
@@ -86,7 +89,7 @@ def fleet(new_state: NewState) -> Iterator[Fleet]:
             patch.setenv(variable, value)
         accounts = [till_account(key, offset=0) for keys in LOCATIONS.values() for key in keys]
         sandbox = stack.enter_context(Sandbox(folder / "sandbox", Path(), accounts=accounts))
-        instance = stack.enter_context(open_instance())
+        instance = stack.enter_context(dg.DagsterInstance.from_config(str(dagster_home())))
         ports = {name: stack.enter_context(code_server(file)) for name, file in shop_files(folder, sandbox).items()}
         for port in ports.values():
             wait_for(port)
@@ -114,7 +117,19 @@ def outcomes(fleet: Fleet) -> dict[str, str | None]:
     return {key: run.tags.get(OUTCOME_TAG) for key, run in fleet.runs().items()}
 
 
-def test_two_locations_deliver_their_own_shops_and_one_that_hangs_or_has_no_calls_delays_none(fleet: Fleet) -> None:
+def test_two_locations_deliver_their_own_shops_and_one_that_hangs_or_has_no_calls_delays_none(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storages, start = set(), DagsterGrpcClient.start_run
+
+    def noted(client: DagsterGrpcClient, execute_run_args: ExecuteExternalJobArgs) -> str:
+        ref = execute_run_args.instance_ref
+        assert ref is not None
+        assert ref.event_storage_data is not None
+        storages.add(ref.event_storage_data.class_name)
+        return start(client, execute_run_args)
+
+    monkeypatch.setattr(DagsterGrpcClient, "start_run", noted)
     fleet.sandbox.till_server.faults = FaultPlan([Fault(kind="hang", path="^/hangs/", seconds=600.0)])
     fleet.a_night()
     assert {run.status for run in fleet.runs().values()} == {dg.DagsterRunStatus.QUEUED}
@@ -126,6 +141,8 @@ def test_two_locations_deliver_their_own_shops_and_one_that_hangs_or_has_no_call
         fleet.dequeue()
         time.sleep(0.5)
 
+    assert type(fleet.instance.event_log_storage) is SqliteEventLogStorage
+    assert storages == {"OpenSqliteEventLog"}  # of the runs' own processes; the daemon reads what they write
     runs = fleet.runs()
     assert runs["hangs"].status is dg.DagsterRunStatus.STARTED
     for name, keys in LOCATIONS.items():
