@@ -76,7 +76,7 @@ class _Workers:
     def work(self, watch: Watch) -> dict[str, tuple[str, Report]]:
         """By shop, the id of its run and its report."""
         results: dict[str, tuple[str, Report]] = {}
-        for request in islice(self._waiting, os.cpu_count()):
+        for request in islice(self._waiting, min(os.cpu_count() or 1, SIDE_BY_SIDE)):
             self._start(request)  # returns once everything is imported
         psutil.cpu_percent()  # each answer is about the time since the one before
         self._heard = self._looked = time.monotonic()
