@@ -20,16 +20,20 @@ from typing import Any, Self
 from dagster._core.definitions.asset_key import AssetKey
 from dagster._core.event_api import EventLogRecord
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, NullPool, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
-from assets.event_log_batch import write
+from assets.event_log_batch import write_to_all, write_to_run
 from assets.open_files import open_engine
 
 _WAITS_SECONDS = 1.0  # for more that is written together: so late is what somebody sees who watches
 _MOST_WAITING = 500
+_MOST_OPEN = 4  # files of runs
+_PASSES = OperationalError, OSError  # a full disk, a locked file
+
+Row = dict[str, Any]
 
 
 class OpenSqliteEventLog(SqliteEventLogStorage):
@@ -44,7 +48,9 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
         self._engines_lock = threading.RLock()
         self._borrowed: dict[str, Connection] = {}
         self._there: set[tuple[str, str]] = set()
-        self._waiting: list[EventLogEntry] = []
+        self._waiting: list[tuple[EventLogEntry, Row]] = []
+        self._in_run_files = 0  # how many of those that wait are in the file of their run already
+        self._writing = False
         self._writer: threading.Timer | None = None
         self._materialized: dict[AssetKey, EventLogRecord] = {}
         super().__init__(*args, **kwargs)
@@ -56,12 +62,10 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """What a step says waits for more of it; what becomes of the run is written at once, after what waited."""
+        row = self._event_to_row(event)
         with self._engines_lock:
-            if not self._may_wait(event):
-                self.store_event_batch([event])
-                return
-            self._waiting.append(event)
-            if len(self._waiting) >= _MOST_WAITING:
+            self._waiting.append((event, row))
+            if not self._may_wait(event) or len(self._waiting) >= _MOST_WAITING:
                 self.write_waiting()
             elif self._writer is None:
                 self._writer = threading.Timer(_WAITS_SECONDS, self._write_late)
@@ -69,11 +73,11 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
                 self._writer.start()
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """All of them or none; Dagster writes them one by one then."""
-        with self._engines_lock, self.index_connection() as of_all:
-            for run_id, of_one in groupby(events, key=lambda event: event.run_id):
-                with self.run_connection(run_id) as of_run:
-                    self._materialized.update(write(self, list(of_one), of_run, of_all))
+        """Together. What the disk does not take waits, and is told later: of an error Dagster would write it all once more."""
+        rows = [(event, self._event_to_row(event)) for event in events]
+        with self._engines_lock, suppress(*_PASSES):
+            self._waiting += rows
+            self.write_waiting()
 
     @staticmethod
     def _may_wait(event: EventLogEntry) -> bool:
@@ -81,21 +85,48 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
         return bool(event.run_id) and (told is None or not told.is_job_event)
 
     def write_waiting(self) -> None:
-        """Writes what waits. What cannot be written goes on waiting, and whoever asked is told."""
+        """Writes what waits. What the disk does not take goes on waiting, and whoever asked is told."""
         with self._engines_lock:
             if self._writer is not None:
                 self._writer.cancel()
                 self._writer = None
-            if self._waiting:
-                writing, self._waiting = self._waiting, []
-                try:
-                    self.store_event_batch(writing)
-                except BaseException:
-                    self._waiting = [*writing, *self._waiting]
-                    raise
+            if self._writing or not self._waiting:
+                return
+            self._writing = True
+            try:
+                self._write()
+            finally:
+                self._writing = False
+
+    def _write(self) -> None:
+        """To the files of the runs, then to that of all runs: if the latter fails, the next time goes on there."""
+        for run_id, of_one in groupby(self._waiting[self._in_run_files :], key=lambda each: each[0].run_id):
+            rows = [row for _, row in of_one]
+            with self.run_connection(run_id) as of_run:
+                write_to_run(rows, of_run)
+            self._in_run_files += len(rows)
+        try:
+            self._write_to_all(self._waiting)
+        except _PASSES:
+            raise
+        except Exception:  # one of them can never be written, and keeps no other from it
+            for each in self._waiting:
+                with suppress(Exception):
+                    self._write_to_all([each])
+            self._forget_waiting()
+            raise
+        self._forget_waiting()
+
+    def _write_to_all(self, events: Sequence[tuple[EventLogEntry, Row]]) -> None:
+        with self.index_connection() as of_all:
+            materialized = write_to_all(self, events, of_all)
+        self._materialized.update(materialized)
+
+    def _forget_waiting(self) -> None:
+        self._waiting, self._in_run_files = [], 0
 
     def _write_late(self) -> None:
-        with suppress(DBAPIError):  # told to whoever writes or reads next
+        with suppress(Exception):  # told to whoever writes or reads next
             self.write_waiting()
 
     def _get_latest_materialization_records(self, raw_asset_rows: Any) -> Mapping[AssetKey, EventLogRecord | None]:
@@ -135,7 +166,7 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
             if shard in self._borrowed:
                 yield self._borrowed[shard]
                 return
-            if not self._borrowed:
+            if not self._borrowed:  # in the middle of something nothing else is written
                 self.write_waiting()
             with self._engine(shard).connect() as connection, connection.begin():
                 self._borrowed[shard] = connection
@@ -152,7 +183,14 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
             if not made:
                 self._initdb(engine)
             self._engines[shard] = engine
+            self._close_others()
         return engine
+
+    def _close_others(self) -> None:
+        """Files of runs that were used longest ago: each takes three descriptors."""
+        idle = [shard for shard in self._engines if shard != INDEX_SHARD_NAME and shard not in self._borrowed]
+        for shard in idle[:-_MOST_OPEN]:
+            self._engines.pop(shard).dispose()
 
     def dispose(self) -> None:
         """Closes the files."""

@@ -18,13 +18,16 @@ _ROWS_WITH_IDS = _ROWS.returning(SqlEventLogStorageTable.c.id, sort_by_parameter
 _MIRRORED = ASSET_EVENTS | ASSET_CHECK_EVENTS | EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys()
 
 
-def write(
-    log: SqlEventLogStorage, events: Sequence[EventLogEntry], of_run: sa.Connection, of_all: sa.Connection
-) -> dict[AssetKey, EventLogRecord]:
-    """Writes the events of one run, in their order; the caller's transactions decide. The last materialization of each asset."""
-    rows = [log._event_to_row(event) for event in events]
+def write_to_run(rows: Sequence[dict[str, Any]], of_run: sa.Connection) -> None:
+    """Writes these rows (`SqlEventLogStorage._event_to_row`) to the file of their run."""
     of_run.execute(_ROWS, rows)
-    mirrored = [(event, row) for event, row in zip(events, rows, strict=True) if event.dagster_event_type in _MIRRORED]
+
+
+def write_to_all(
+    log: SqlEventLogStorage, events: Sequence[tuple[EventLogEntry, dict[str, Any]]], of_all: sa.Connection
+) -> dict[AssetKey, EventLogRecord]:
+    """What the file of all runs has of these events, with their rows. The last materialization of each asset among them."""
+    mirrored = [(event, row) for event, row in events if event.dagster_event_type in _MIRRORED]
     if not mirrored:
         return {}
     ids = of_all.execute(_ROWS_WITH_IDS, [row for _, row in mirrored]).scalars().all()
@@ -43,7 +46,11 @@ def _write_assets(
     log: SqlEventLogStorage, events: Iterable[tuple[EventLogEntry, int]], connection: sa.Connection
 ) -> None:
     """The row of each asset, of which the last event of each kind counts."""
-    last = {(_key(event), event.dagster_event_type): (event, number) for event, number in events}
+    last: dict[tuple[AssetKey | None, Any], tuple[EventLogEntry, int]] = {}
+    for event, number in events:
+        kind = _key(event), event.dagster_event_type
+        last.pop(kind, None)  # in the order in which they were said last
+        last[kind] = event, number
     rows: dict[str, dict[str, Any]] = {}
     for (key, _), (event, number) in last.items():
         if key is not None:
@@ -65,7 +72,8 @@ def _materialized(events: Iterable[tuple[EventLogEntry, int]]) -> dict[AssetKey,
     return {
         key: EventLogRecord(storage_id=number, event_log_entry=event)
         for event, number in events
-        if event.dagster_event is not None
+        if event.run_id  # what no run has made, another process may make again
+        and event.dagster_event is not None
         and event.dagster_event.is_step_materialization
         and (key := _key(event)) is not None
     }

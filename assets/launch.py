@@ -1,7 +1,7 @@
 """A shop's sync as one Dagster run in this process: what the command line starts for each shop."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from typing import Any, Self
 
@@ -37,7 +37,8 @@ class Launcher:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._opened.close()
+        with suppress(DatabaseError):  # how every run ended is written; what came after that is lost
+            self._opened.close()
 
     def launch(self, request: SyncRequest, progress: Progress) -> tuple[str, dict[str, Any]]:
         """Runs it to its end; the run's id and its report (see `connector.report`)."""

@@ -71,6 +71,7 @@ class _Workers:
         self._context = multiprocessing.get_context("forkserver")
         self._waiting = iter(requests)
         self._working: dict[Connection, _Worker] = {}
+        self._leaving: list[BaseProcess] = []
         self._heard = self._looked = 0.0
 
     def work(self, watch: Watch) -> dict[str, tuple[str, Report]]:
@@ -91,11 +92,13 @@ class _Workers:
             if len(self._working) < SIDE_BY_SIDE and self._is_time_for_more():
                 for request in islice(self._waiting, 1):
                     self._start(request)
+        for process in self._leaving:
+            process.join()
         return results
 
     def end(self) -> None:
         """Stops those that still work, with a few seconds to note how far they came."""
-        _end([worker.process for worker in self._working.values()])
+        _end([*self._leaving, *(worker.process for worker in self._working.values())])
 
     def _is_time_for_more(self) -> bool:
         """Whether the machine mostly waits for answers; or it is busy with something else, and all the shops hang."""
@@ -110,6 +113,7 @@ class _Workers:
         following = next(self._waiting, None)
         if not _takes(worker, following):
             del self._working[worker.channel]
+            self._leaving.append(worker.process)
             if following is not None:
                 self._start(following)
 
@@ -157,7 +161,6 @@ def _takes(worker: _Worker, following: SyncRequest | None) -> bool:
             worker.request, worker.result = following, None
             return True
     worker.channel.close()
-    worker.process.join()
     return False
 
 

@@ -14,14 +14,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import psutil
 import pytest
 import sqlalchemy as sa
+from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from assets.event_log import OpenSqliteEventLog
+from assets.event_log_batch import write_to_all
 from assets.instance import dagster_home, open_instance
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +40,9 @@ _CHANGES = re.compile(
     r"|pid: \d+|\"pid\": \"\d+\"|0x[0-9a-f]+|\b[0-9a-f]{64}\b|\"(duration_ms|start|end|label|log_key)\": [^,}]+"
 )
 
-Row = dict[str, object]
+_MATERIALIZATION = dg.DagsterEventType.ASSET_MATERIALIZATION
+
+Row = dict[str, Any]
 OURS, STOCK = "ours", "Dagster's"
 both_ways = pytest.mark.parametrize(("writing", "reading"), [(OURS, STOCK), (STOCK, OURS)])
 
@@ -198,7 +203,10 @@ def test_of_a_batch_that_cannot_be_written_nothing_is() -> None:
         assert ours.all_logs(run_id) == before
 
 
-def test_what_could_not_be_written_is_told_and_written_when_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("write", ["write_to_run", "write_to_all"])
+def test_what_could_not_be_written_is_told_and_written_once_when_it_can_be(
+    monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
     def full(*_: object) -> None:
         raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
 
@@ -206,15 +214,63 @@ def test_what_could_not_be_written_is_told_and_written_when_it_can_be(monkeypatc
         run_id = dg.materialize([sales], instance=ours).run_id
         (said, *_) = [entry for entry in ours.all_logs(run_id) if entry.step_key]
         with monkeypatch.context() as fault:
-            fault.setattr("assets.event_log.write", full)
+            fault.setattr(f"assets.event_log.{write}", full)
             ours.event_log_storage.store_event(said._replace(user_message="first"))
             with pytest.raises(sa.exc.OperationalError, match="disk is full"):
                 ours.all_logs(run_id)
+            with pytest.raises(sa.exc.OperationalError, match="disk is full"):
+                ours.all_logs(run_id)
             ours.event_log_storage.store_event(said._replace(user_message="second"))
-        assert [entry.user_message for entry in ours.all_logs(run_id)][-2:] == ["first", "second"]
+            ours.event_log_storage.store_event_batch([said._replace(user_message="of a batch")])
+        messages = [entry.user_message for entry in ours.all_logs(run_id)]
+        assert (messages[-3:], messages.count("first")) == (["first", "second", "of a batch"], 1)
         ours.event_log_storage.store_event(said._replace(user_message="third"))
     with instance(STOCK) as stock:
-        assert [entry.user_message for entry in stock.all_logs(run_id)][-3:] == ["first", "second", "third"]
+        assert [entry.user_message for entry in stock.all_logs(run_id)][-4:] == [
+            "first",
+            "second",
+            "of a batch",
+            "third",
+        ]
+
+
+def test_an_event_that_can_never_be_written_is_told_once_and_keeps_no_other_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(log: OpenSqliteEventLog, events: list[tuple[EventLogEntry, Row]], of_all: sa.Connection) -> object:
+        if any(event.user_message == "broken" for event, _ in events):
+            raise ValueError("no such event")
+        return write_to_all(log, events, of_all)
+
+    monkeypatch.setattr("assets.event_log.write_to_all", broken)
+    with instance(OURS) as ours:
+        run_id = dg.materialize([sales], instance=ours).run_id
+        (made,) = [entry for entry in ours.all_logs(run_id) if entry.dagster_event_type == _MATERIALIZATION]
+        before = len(ours.fetch_materializations(KEY, limit=9).records)
+        for message in ("fine", "broken", "fine as well"):
+            ours.event_log_storage.store_event(made._replace(user_message=message))
+        with pytest.raises(ValueError, match="no such event"):
+            ours.all_logs(run_id)
+        assert [entry.user_message for entry in ours.all_logs(run_id)][-3:] == ["fine", "broken", "fine as well"]
+        assert len(ours.fetch_materializations(KEY, limit=9).records) == before + 2
+
+
+def test_many_runs_of_a_process_leave_few_files_open(place: Path) -> None:
+    with instance(OURS) as ours:
+        for _ in range(8):
+            dg.materialize([sales], instance=ours)
+        open_now = {file.path for file in psutil.Process().open_files() if file.path.startswith(str(place / "history"))}
+    assert len([path for path in open_now if path.endswith(".db")]) <= 4 + 2  # and those of all runs
+
+
+def test_what_another_process_reports_of_an_asset_is_not_overlooked() -> None:
+    with instance(OURS) as ours, instance(STOCK) as stock:
+        report(ours, 1)
+        report(stock, 2)
+        latest = ours.get_latest_materialization_event(KEY)
+        assert latest is not None
+        assert latest.asset_materialization is not None
+        assert latest.asset_materialization.metadata["number"].value == 2
 
 
 # --- at the same time ----------------------------------------------------------------------------------------------
