@@ -89,6 +89,7 @@ class _Workers:
                 if not _goes_on(worker, watch):
                     results[worker.request.shop.key] = worker.result or _died(worker)
                     self._follow(worker)
+            self._leaving = [process for process in self._leaving if process.is_alive()]
             if len(self._working) < SIDE_BY_SIDE and self._is_time_for_more():
                 for request in islice(self._waiting, 1):
                     self._start(request)
