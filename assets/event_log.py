@@ -4,9 +4,11 @@ Dagster opens and closes a database file several times per event, and each closi
 unchanged day is a few hundred events, so that was most of its time (docs/performance.md). What the steps of a run say waits for
 a second at most, and is written together before anything is read. A write waits for the disk only now and then: runs side by
 side write to one of the files, one after another, and what a power failure takes away is an account of what was done, not what
-was done. Used by the command line only; the web server and the daemon keep Dagster's own class over the same files.
+was done. Used by the command line and the processes of runs; the web server and the daemon keep Dagster's own class over the
+same files.
 """
 
+import logging
 import os
 import tempfile
 import threading
@@ -34,6 +36,8 @@ _MOST_OPEN = 4  # files of runs
 _PASSES = OperationalError, OSError  # a full disk, a locked file
 
 Row = dict[str, Any]
+
+log = logging.getLogger(__name__)
 
 
 class OpenSqliteEventLog(SqliteEventLogStorage):
@@ -126,8 +130,15 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
         self._waiting, self._in_run_files = [], 0
 
     def _write_late(self) -> None:
-        with suppress(Exception):  # told to whoever writes or reads next
+        try:
             self.write_waiting()
+        except _PASSES:
+            pass  # told to whoever writes or reads next
+        except Exception as error:  # nobody else is told, and its text may show what it was about
+            log.error(
+                "An event of Dagster's is in its run's file only, and not among those of all (%s).",
+                type(error).__name__,
+            )
 
     def _get_latest_materialization_records(self, raw_asset_rows: Any) -> Mapping[AssetKey, EventLogRecord | None]:
         """Before each step Dagster asks for those it depends on: those of this run need not be read again."""

@@ -12,7 +12,7 @@ from assets.open_files import open_engine
 
 
 class OpenSqliteRunStorage(SqliteRunStorage):
-    """`SqliteRunStorage` (Dagster 1.13) over the same file. Used by the command line only."""
+    """`SqliteRunStorage` (Dagster 1.13) over the same file. Used as the event log that stays open is."""
 
     def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engine = open_engine(conn_string)

@@ -98,8 +98,15 @@ class _Workers:
         return results
 
     def end(self) -> None:
-        """Stops those that still work, with a few seconds to note how far they came."""
-        _end([*self._leaving, *(worker.process for worker in self._working.values())])
+        """Stops those that still work, with a few seconds to note how far they came; a till that hangs would keep them longer."""
+        processes = [*self._leaving, *(worker.process for worker in self._working.values())]
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + _TO_END
+        for process in processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                process.kill()
 
     def _is_time_for_more(self) -> bool:
         """Whether the machine mostly waits for answers; or it is busy with something else, and all the shops hang."""
@@ -126,17 +133,6 @@ class _Workers:
         self._working[ours] = _Worker(process, ours, request)
 
 
-def _end(processes: Sequence[BaseProcess]) -> None:
-    """Stops them, with a few seconds to note how far they came; a till that hangs would keep them longer."""
-    for process in processes:
-        process.terminate()
-    deadline = time.monotonic() + _TO_END
-    for process in processes:
-        process.join(max(0.0, deadline - time.monotonic()))
-        if process.is_alive():
-            process.kill()
-
-
 def _goes_on(worker: _Worker, watch: Watch) -> bool:
     """Takes one message; False when the shop is through, or there will be no more."""
     try:
@@ -155,10 +151,11 @@ def _goes_on(worker: _Worker, watch: Watch) -> bool:
 
 def _takes(worker: _Worker, following: SyncRequest | None) -> bool:
     """Whether the process goes on with that shop. If there is none, or it met an error, it ends."""
-    goes_on = worker.result is not None and following is not None
+    if worker.result is None:
+        following = None
     with suppress(OSError):  # it is gone already
-        worker.channel.send(following if goes_on else None)
-        if goes_on and following is not None:
+        worker.channel.send(following)
+        if following is not None:
             worker.request, worker.result = following, None
             return True
     worker.channel.close()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,45 @@ def test_one_shop_that_hangs_and_one_without_calls_delay_no_other(make_world: Ma
         assert world.held("orders", "hangs") == []
     finally:
         sync.kill()  # its processes end with it
+
+
+# A machine with one core that other programs keep busy.
+_BUSY = """
+import json, os, sys
+from pathlib import Path
+import psutil
+from connector import sync
+from connector.config import load_shops
+from connector.sync_request import SyncRequest
+
+os.cpu_count, psutil.cpu_percent = lambda: 1, lambda: 100.0
+heard = []
+
+if __name__ == "__main__":
+    document = sync.sync([SyncRequest(shop) for shop in load_shops(Path(sys.argv[1]))], lambda shop, *_: heard.append(shop))
+    print(json.dumps([[shop["status"] for shop in document["shops"]], heard]))
+"""
+
+
+def on_its_own(world: World, script: str) -> Any:
+    """What that program prints, given `shops.yaml`."""
+    file = world.folder / "its_own.py"
+    file.write_text(script, encoding="utf-8")
+    env = os.environ | {"CONNECTOR_HOME": str(world.home), "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, str(file), str(world.shops_file)], env=env, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.only_local("its own process")
+def test_a_shop_that_hangs_delays_none_on_a_busy_machine_either(make_world: MakeWorld) -> None:
+    world = make_world([till_account(key, offset=0) for key in ("hangs", "fine")])
+    world.sandbox.till_server.faults = FaultPlan([Fault(kind="hang", path="^/hangs/", times=1, seconds=20.0)])
+    statuses, heard = on_its_own(world, _BUSY)
+    assert statuses == ["delivered", "delivered"]
+    assert heard[-1] == "hangs"  # it was through last, though it was the first, and the only one to begin with
 
 
 # One process at most, however many cores there are; while it is at the shop `dies` it is killed.
@@ -70,14 +110,7 @@ if __name__ == "__main__":
 def test_a_process_goes_on_with_the_next_shop_and_one_that_dies_takes_only_its_own(make_world: MakeWorld) -> None:
     names = ("one", "two", "dies", "three", "four")
     world = make_world([till_account(key, offset=0) for key in names])
-    script = world.folder / "one_process.py"
-    script.write_text(_ONE_PROCESS, encoding="utf-8")
-    env = os.environ | {"CONNECTOR_HOME": str(world.home), "PYTHONPATH": str(ROOT)}
-    ran = subprocess.run(
-        [sys.executable, str(script), str(world.shops_file)], env=env, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
-    found, processes = json.loads(ran.stdout)
+    found, processes = on_its_own(world, _ONE_PROCESS)
     assert found == dict.fromkeys(names, "delivered") | {"dies": "failed"}
     assert processes["one"] == processes["two"] == processes["dies"]
     assert processes["three"] == processes["four"] != processes["dies"]
